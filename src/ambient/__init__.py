@@ -1,0 +1,3 @@
+"""Ambient: a platform for agentic coding sessions."""
+
+VERSION = "0.1.0"

@@ -1,0 +1,1 @@
+"""The domain: decisions, use cases, ports. No input or output, no framework."""

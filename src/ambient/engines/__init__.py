@@ -1,0 +1,1 @@
+"""Engines launch, observe and remove runners."""

@@ -1,0 +1,1 @@
+"""Runners as subprocesses of this machine."""

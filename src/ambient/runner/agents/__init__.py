@@ -1,0 +1,1 @@
+"""Agents a runner can host."""

@@ -1,0 +1,1 @@
+"""SessionStore, EventLog and TokenStore on SQL, one code for SQLite and PostgreSQL."""
