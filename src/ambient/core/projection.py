@@ -1,0 +1,154 @@
+"""What follows from events for the head of a log and its runs: pure.
+
+Called by every EventLog inside the transaction that stores the events, so the index can never
+disagree with the log. Looks only at the few kinds that change something; deltas pass undecoded.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Final
+
+import msgspec
+
+from ambient.contract.events import CANCELLED, Event, Kind, kind_of
+from ambient.contract.resources import Usage
+from ambient.core.model import Head, RunId, RunStatus
+
+_DECODE: Final = msgspec.json.Decoder(dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunChange:
+    """New values of a run's row; None: as it was."""
+
+    run_id: RunId
+    status: RunStatus
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    first_seq: int | None = None
+    last_seq: int | None = None
+    error_code: str | None = None
+    error_message: str | None = None
+    usage: Usage | None = None
+
+
+def project(
+    head: Head, events: Sequence[bytes], now: datetime
+) -> tuple[Head, tuple[RunChange, ...]]:
+    """The head after these events, which take the seqs after `head.last_seq`, and the changes of
+    runs in order. Both are the input's own when nothing that we look at is among the events."""
+    changes: list[RunChange] = []
+    first = head.last_seq + 1
+    for seq, data in enumerate(events, first):
+        step = _STEPS.get(kind_of(data))
+        if step is not None:
+            head, change = step(head, _DECODE.decode(data), seq, now)
+            if change is not None:
+                changes.append(change)
+    if events:
+        head = replace(head, last_seq=head.last_seq + len(events), last_activity_at=now)
+    return head, tuple(changes)
+
+
+def _started(head: Head, event: Event, seq: int, now: datetime) -> tuple[Head, RunChange | None]:
+    run = RunId(event["runId"])
+    resume = (event.get("input") or {}).get("resume") or ()
+    answered = {entry.get("interruptId") for entry in resume}
+    return (
+        replace(
+            head,
+            active_run=run,
+            active_started=True,
+            last_run=run,
+            open_interrupts=tuple(i for i in head.open_interrupts if i.get("id") not in answered),
+        ),
+        RunChange(
+            run_id=run, status=RunStatus.RUNNING, started_at=_time(event, now), first_seq=seq
+        ),
+    )
+
+
+def _finished(head: Head, event: Event, seq: int, now: datetime) -> tuple[Head, RunChange | None]:
+    run = RunId(event["runId"])
+    outcome = event.get("outcome") or {}
+    usage = usage_of(event)
+    head = _ended(head, run, usage, now)
+    if outcome.get("type") == "interrupt":
+        head = replace(
+            head,
+            open_interrupts=(*head.open_interrupts, *outcome.get("interrupts", ())),
+            interrupted_run=run,
+        )
+    cancelled = outcome.get("type") == "cancelled"
+    return head, RunChange(
+        run_id=run,
+        status=RunStatus.CANCELLED if cancelled else RunStatus.FINISHED,
+        finished_at=_time(event, now),
+        last_seq=seq,
+        usage=usage,
+    )
+
+
+def _failed(head: Head, event: Event, seq: int, now: datetime) -> tuple[Head, RunChange | None]:
+    run = RunId(event.get("runId") or head.active_run or "")
+    if not run:
+        return head, None
+    usage, code = usage_of(event), event.get("code")
+    return _ended(head, run, usage, now), RunChange(
+        run_id=run,
+        status=RunStatus.CANCELLED if code == CANCELLED else RunStatus.ERROR,
+        finished_at=_time(event, now),
+        last_seq=seq,
+        error_code=code,
+        error_message=event.get("message"),
+        usage=usage,
+    )
+
+
+def _ended(head: Head, run: RunId, usage: Usage | None, now: datetime) -> Head:
+    if head.active_run == run:
+        head = replace(head, active_run=None, active_started=False, active_generation=0)
+    return replace(head, last_finished_at=now, usage=add_usage(head.usage, usage))
+
+
+_STEPS: Final[
+    Mapping[str, Callable[[Head, Event, int, datetime], tuple[Head, RunChange | None]]]
+] = {
+    Kind.RUN_STARTED: _started,
+    Kind.RUN_FINISHED: _finished,
+    Kind.RUN_ERROR: _failed,
+}
+
+
+def usage_of(event: Event) -> Usage | None:
+    """Tokens and cost that a terminal event reports; None: it reports none.
+
+    Cost: `metadata.costUSD`, in US dollars (AG-UI has no field for it).
+    """
+    parts = event.get("usage")
+    cost = (event.get("metadata") or {}).get("costUSD")
+    if not parts and cost is None:
+        return None
+    return Usage(
+        input_tokens=sum(part.get("inputTokens") or 0 for part in parts or ()),
+        output_tokens=sum(part.get("outputTokens") or 0 for part in parts or ()),
+        cost_usd=cost,
+    )
+
+
+def add_usage(total: Usage, more: Usage | None) -> Usage:
+    """The sum; an unknown cost stays unknown until one is known."""
+    if more is None:
+        return total
+    costs = [cost for cost in (total.cost_usd, more.cost_usd) if cost is not None]
+    return Usage(
+        input_tokens=total.input_tokens + more.input_tokens,
+        output_tokens=total.output_tokens + more.output_tokens,
+        cost_usd=sum(costs) if costs else None,
+    )
+
+
+def _time(event: Event, now: datetime) -> datetime:
+    stamp = event.get("timestamp")
+    return datetime.fromtimestamp(stamp / 1000, UTC) if isinstance(stamp, int | float) else now
