@@ -46,8 +46,8 @@ class TokenRecord:
 
     current: what callers send. accepted: what the runner verifies against, oldest first.
     incoming: the value being introduced, until callers send it. generation: the incarnation.
-    token_generation: counts values that callers were told to send. leaked_at: set while the
-    runner has not yet confirmed the value that replaced a leaked one.
+    token_generation: counts values that callers were told to send. begun_at, leaked_at: when the
+    newest planned rotation began, the newest leak was answered. undone_at: when one was undone.
     """
 
     current: Token
@@ -57,6 +57,7 @@ class TokenRecord:
     token_generation: int
     updated_at: datetime
     incoming: Token | None = None
+    begun_at: datetime | None = None
     leaked_at: datetime | None = None
     undone_at: datetime | None = None
     version: int = 0

@@ -135,7 +135,17 @@ class Session:
     features: tuple[str, ...] = ()
     lost_at: tuple[datetime, ...] = ()
     retry_at: datetime | None = None
+    replace_generation: int = 0
+    """The incarnation to be replaced by another although it is alive; 0: none."""
+    replace_reason: str = ""
+    rotation_asked_at: datetime | None = None
+    leak_reported_at: datetime | None = None
     rev: int = 0
+
+    @property
+    def live(self) -> bool:
+        """Whether its newest incarnation was not closed yet."""
+        return self.generation > self.fenced_generation
 
     @property
     def project(self) -> str:
