@@ -73,6 +73,8 @@ JOURNAL_DIR: Final = "journal"
 BLOB_DIR: Final = "blobs"
 
 OWNER_TOKEN_FILE: Final = "owner-token"
+SERVER_FILE: Final = "server.json"
+"""`contract.local.ServerFile`; written when the server accepts requests, removed when it ends."""
 
 # The workspace's folders, which always exist (api.md 3.12)
 WORKSPACE_DIRS: Final = ("artifacts", "file-uploads", "repos", "workflows")

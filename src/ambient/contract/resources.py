@@ -150,6 +150,10 @@ class SessionStatus(Resource):
     usage: Usage | None = None
     agent_status: str | None = None
     """working, idle or waiting_input; in phase Running only."""
+    open_interrupts: tuple[dict[str, Any], ...] = ()
+    """Unanswered questions as the log has them, in every phase; made by the API, not stored."""
+    queued: int = 0
+    """Prompts that wait; made by the API, not stored."""
     result: str | None = None
     """The last assistant message of the last finished run, ≤ 8 KiB; in a terminal phase only."""
 
