@@ -1,0 +1,1 @@
+"""The promised numbers, measured: `make bench`, or `python -m bench [row…] [--quick]`."""

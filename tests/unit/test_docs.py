@@ -1,0 +1,29 @@
+"""What the documents point at is there."""
+
+import re
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+ROOT: Final = Path(__file__).parents[2]
+DOCUMENTS: Final = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
+LINK: Final = re.compile(r"\]\((?!https?:|#)([^)#]+)")
+CODE_PATH: Final = re.compile(r"`((?:src|tests|bench|docs)/[\w./-]+)`")
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_every_link_and_path_of_a_document_leads_somewhere(document: Path) -> None:
+    text = document.read_text()
+    missing = [link for link in LINK.findall(text) if not (document.parent / link).exists()]
+    missing += [path for path in CODE_PATH.findall(text) if not (ROOT / path).exists()]
+    assert missing == []
+
+
+def test_every_decision_has_its_ten_lines() -> None:
+    parts = ["Status", "Context", "Decision", "Considered", "Easier now", "Harder now"]
+    parts += ["Shown by", "Wrong if", "Undo"]
+    for record in sorted((ROOT / "docs" / "adr").glob("*.md")):
+        title, *lines = record.read_text().splitlines()
+        assert title.startswith(f"# {record.name[:4]} "), record.name
+        assert [line.partition(":")[0] for line in lines] == parts, record.name
