@@ -6,6 +6,8 @@ from typing import Final
 
 import pytest
 
+from ambient.core.lifecycle import TRANSITIONS, Phase, Signal
+
 ROOT: Final = Path(__file__).parents[2]
 DOCUMENTS: Final = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
 LINK: Final = re.compile(r"\]\((?!https?:|#)([^)#]+)")
@@ -27,3 +29,16 @@ def test_every_decision_has_its_ten_lines() -> None:
         title, *lines = record.read_text().splitlines()
         assert title.startswith(f"# {record.name[:4]} "), record.name
         assert [line.partition(":")[0] for line in lines] == parts, record.name
+
+
+def test_the_state_machine_of_the_documents_is_the_one_in_the_code() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text()
+    table = text[text.index("| phase | launched |") :].split("\n\n")[0].splitlines()
+    head, _, *lines = [[cell.strip() for cell in line.split("|")[1:-1]] for line in table]
+    drawn = {
+        (Phase(phase), Signal(signal)): Phase(to)
+        for phase, *cells in lines
+        for signal, to in zip(head[1:], cells, strict=True)
+        if to
+    }
+    assert drawn == TRANSITIONS
