@@ -6,6 +6,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, NewType
 
+import msgspec
+
 from ambient.contract.events import Event
 from ambient.contract.resources import (
     Condition,
@@ -16,7 +18,7 @@ from ambient.contract.resources import (
     Usage,
 )
 from ambient.contract.runner_api import Capabilities, VersionReply
-from ambient.core.lifecycle import Phase
+from ambient.core.lifecycle import TERMINAL, Phase
 
 SessionId = NewType("SessionId", str)
 """`<project>/<name>`."""
@@ -157,6 +159,25 @@ class Session:
         """The session's name."""
         return self.id.partition("/")[2]
 
+    @property
+    def resting(self) -> bool:
+        """Whether nothing is to be done for it: in a terminal phase, not being deleted, and not
+        asked to start since it came there."""
+        if self.phase not in TERMINAL or self.deleted_at is not None:
+            return False
+        if self.wanted is Wanted.STOPPED:
+            return True
+        if self.phase is Phase.STOPPED:
+            return False
+        since = self.completion_time
+        return self.wanted_at is None or since is None or self.wanted_at <= since
+
+    @property
+    def search_text(self) -> str:
+        """What a search looks in: name, display name and initial prompt, in lower case."""
+        parts = (self.name, self.spec.display_name or "", self.spec.initial_prompt or "")
+        return "\x1f".join(parts).lower()
+
 
 class RunStatus(StrEnum):
     """A run's life: queued → running → finished | error | cancelled."""
@@ -292,9 +313,11 @@ class Handshake:
     capabilities: Capabilities | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """An event in the log: its seq and its bytes, UTF-8 JSON on one line."""
+class Stored(msgspec.Struct, frozen=True, gc=False):
+    """An event in the log: its seq and its bytes, UTF-8 JSON on one line.
+
+    A Struct, because readers get them by the thousand: made in 0.1 µs, a frozen dataclass in 0.7.
+    """
 
     seq: int
     data: bytes

@@ -72,6 +72,16 @@ class Query:
     limit: int = 20
     offset: int = 0
 
+    @property
+    def filtered(self) -> bool:
+        """Whether it asks for less than the whole project."""
+        narrowed = (self.phases, self.agent_statuses, self.labels, self.creator, self.owner_only)
+        return bool(self.search) or any(part not in (None, ()) for part in narrowed)
+
+
+COUNT_CAP = 10_000
+"""Where counting stops under a filter (api.md 2.3)."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listed:
@@ -250,7 +260,7 @@ class TokenStore(Protocol):
     async def put_token(self, session: SessionId, record: TokenRecord) -> TokenRecord:
         """Write it if `version` is the stored one (0: there is none); return it with the new one.
 
-        Raises StaleWrite.
+        Raises StaleWrite, SessionNotFound.
         """
         ...
 

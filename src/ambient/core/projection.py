@@ -11,9 +11,9 @@ from typing import Final
 
 import msgspec
 
-from ambient.contract.events import CANCELLED, Event, Kind, kind_of
+from ambient.contract.events import CANCELLED, RUN_CANCELLED, RUN_QUEUED, Event, Kind, kind_of
 from ambient.contract.resources import Usage
-from ambient.core.model import Head, RunId, RunStatus
+from ambient.core.model import Head, Run, RunId, RunStatus
 
 _DECODE: Final = msgspec.json.Decoder(dict)
 
@@ -119,6 +119,66 @@ _STEPS: Final[
     Kind.RUN_FINISHED: _finished,
     Kind.RUN_ERROR: _failed,
 }
+
+
+def encode(event: Event) -> bytes:
+    """The event as the log keeps it, "type" first (contract.events.kind_of relies on it)."""
+    if next(iter(event), None) != "type":
+        event = {"type": event.get("type", ""), **event}
+    return msgspec.json.encode(event)
+
+
+def changed(head: Head, run: Run, change: RunChange) -> tuple[Head, Run]:
+    """The run with its new values, and the head that no longer counts it among those waiting."""
+    new = {
+        name: value
+        for name in (
+            "started_at",
+            "finished_at",
+            "first_seq",
+            "last_seq",
+            "error_code",
+            "error_message",
+            "usage",
+        )
+        if (value := getattr(change, name)) is not None
+    }
+    if run.status is RunStatus.QUEUED and change.status is not RunStatus.QUEUED:
+        head = replace(head, queued=head.queued - 1, runs=head.runs + 1)
+    return head, replace(run, status=change.status, **new)
+
+
+def handed(head: Head, run: Run, generation: int) -> tuple[Head, Run] | None:
+    """Head and run once this incarnation has been given the run; None: it may not have it."""
+    if head.active_run == run.run_id:
+        head = replace(head, active_generation=generation)
+        return head, replace(run, handed_generation=generation)
+    if head.active_run is not None or run.status is not RunStatus.QUEUED:
+        return None
+    head = replace(
+        head,
+        active_run=run.run_id,
+        active_started=False,
+        active_generation=generation,
+        queued=head.queued - 1,
+        runs=head.runs + 1,
+    )
+    return head, replace(run, status=RunStatus.RUNNING, handed_generation=generation)
+
+
+def run_queued(run: RunId, position: int, now: datetime) -> bytes:
+    """What the log says when a prompt begins to wait. position: 0 for next."""
+    return _custom(RUN_QUEUED, {"runId": run, "position": position}, now)
+
+
+def run_cancelled(run: RunId, now: datetime) -> bytes:
+    """What the log says when a prompt waits no longer and will not run."""
+    return _custom(RUN_CANCELLED, {"runId": run}, now)
+
+
+def _custom(name: str, value: Event, now: datetime) -> bytes:
+    stamp = int(now.timestamp() * 1000)
+    return encode({"type": Kind.CUSTOM, "timestamp": stamp, "name": name, "value": value})
 
 
 def usage_of(event: Event) -> Usage | None:
