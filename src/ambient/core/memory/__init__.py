@@ -1,0 +1,22 @@
+"""The ports of core/ports.py in memory: for tests and `--ephemeral`.
+
+They keep the same promises as the real adapters and pass the same suites (tests/contract).
+"""
+
+from ambient.core.memory.clock import ManualClock
+from ambient.core.memory.database import MemoryDatabase
+from ambient.core.memory.engine import MemoryEngine, MemoryRunner
+from ambient.core.memory.log import MemoryEventLog
+from ambient.core.memory.secret import MemoryKeyStore, MemoryTokenStore
+from ambient.core.memory.session import MemorySessionStore
+
+__all__ = [
+    "ManualClock",
+    "MemoryDatabase",
+    "MemoryEngine",
+    "MemoryEventLog",
+    "MemoryKeyStore",
+    "MemoryRunner",
+    "MemorySessionStore",
+    "MemoryTokenStore",
+]

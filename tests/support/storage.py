@@ -1,0 +1,95 @@
+"""Sessions, prompts and events for the tests of what is stored."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import count
+from typing import Any, Final
+
+from ambient.contract.events import JournalId
+from ambient.contract.resources import SessionSpec
+from ambient.core.memory import ManualClock
+from ambient.core.model import Project, Prompt, RunId, Session, SessionId, UserId, session_id
+from ambient.core.ports import EventLog, KeyStore, SessionStore, TokenStore
+from ambient.core.projection import encode
+
+COUNT_CAP: Final = 5
+"""Small, so that a test can pass it."""
+P: Final = "p"
+ANN: Final = UserId("ann")
+J: Final = JournalId("j1")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Storage:
+    """One implementation of the four ports, over one database."""
+
+    sessions: SessionStore
+    log: EventLog
+    tokens: TokenStore
+    keys: KeyStore
+    clock: ManualClock
+
+    async def project(self, name: str = P) -> Project:
+        return await self.sessions.create_project(
+            Project(name=name, created_at=self.clock.now(), created_by=ANN)
+        )
+
+    async def session(self, name: str = "s", project: str = P, **values: Any) -> Session:
+        self.clock.advance(1)
+        spec = {key: values.pop(key) for key in ("display_name", "initial_prompt") & values.keys()}
+        return await self.sessions.create(
+            Session(
+                id=session_id(project, name),
+                uid=f"uid-{name}",
+                spec=SessionSpec(**spec),
+                created_at=self.clock.now(),
+                **values,
+            )
+        )
+
+    def prompt(self, run: str, **values: Any) -> Prompt:
+        given = values.pop("input", {"messages": [{"id": run, "role": "user", "content": run}]})
+        return Prompt(
+            run_id=RunId(run),
+            input=given,
+            sender=ANN,
+            sender_name="Ann",
+            created_at=self.clock.now(),
+            **values,
+        )
+
+    async def all(self, session: SessionId, after: int = 0) -> list[bytes]:
+        """Every event of the log after a cursor, read as a reader does, page by page."""
+        found: list[bytes] = []
+        while rows := await self.log.read(session, after + len(found), 3):
+            assert [row.seq for row in rows] == [
+                after + len(found) + step for step in range(1, len(rows) + 1)
+            ]
+            found += [row.data for row in rows]
+        return found
+
+
+_number = count()
+
+
+def text(value: str | int | None = None) -> bytes:
+    """An event that the projection passes over."""
+    delta = str(next(_number) if value is None else value)
+    return encode({"type": "TEXT_MESSAGE_CONTENT", "messageId": "m", "delta": delta})
+
+
+def texts(how_many: int) -> list[bytes]:
+    return [text() for _ in range(how_many)]
+
+
+def started(run: str, resume: Sequence[str] = ()) -> bytes:
+    answers = [{"interruptId": one, "status": "resolved"} for one in resume]
+    event: dict[str, Any] = {"type": "RUN_STARTED", "threadId": "s", "runId": run}
+    return encode({**event, "input": {"resume": answers}} if resume else event)
+
+
+def finished(run: str, ask: str = "", **values: Any) -> bytes:
+    event: dict[str, Any] = {"type": "RUN_FINISHED", "threadId": "s", "runId": run, **values}
+    if ask:
+        event["outcome"] = {"type": "interrupt", "interrupts": [{"id": ask, "reason": "question"}]}
+    return encode(event)
