@@ -106,11 +106,30 @@ class Handover(NamedTuple):
         )
 
 
+def decode(data: bytes) -> Event:
+    """An event from its bytes. Raises ValueError for what is not a JSON object."""
+    found = json.loads(data)
+    if not isinstance(found, dict):
+        raise ValueError("an event is a JSON object")  # noqa: TRY004  # one error for bad bytes
+    return found
+
+
 def kind_of(data: bytes) -> str:
     """The type of an encoded event, without decoding it where "type" comes first."""
     if data.startswith(_TYPE_FIRST):
         return data[len(_TYPE_FIRST) : data.index(b'"', len(_TYPE_FIRST))].decode()
     return str(json.loads(data).get("type", ""))
+
+
+def blob_refs(events: Iterable[bytes]) -> list[str]:
+    """The names of the large results that these events only preview (api.md 4.4)."""
+    found = []
+    for data in events:
+        if b'"ref"' in data and kind_of(data) == Kind.TOOL_CALL_RESULT:
+            ref = (decode(data).get("metadata") or {}).get("ref")
+            if isinstance(ref, str):
+                found.append(ref)
+    return found
 
 
 def frame(number: int | None, data: bytes) -> bytes:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, NewType
 
@@ -177,6 +177,31 @@ class Session:
         """What a search looks in: name, display name and initial prompt, in lower case."""
         parts = (self.name, self.spec.display_name or "", self.spec.initial_prompt or "")
         return "\x1f".join(parts).lower()
+
+
+def with_condition(
+    session: Session,
+    condition: Condition,
+    now: datetime,
+    *,
+    onto: tuple[Condition, ...] | None = None,
+) -> tuple[Condition, ...]:
+    """`onto` (the session's own by default) with this condition set; its time moves only when its
+    status does."""
+    conditions = session.conditions if onto is None else onto
+    old = next((one for one in conditions if one.type == condition.type), None)
+    same = old is not None and old.status == condition.status
+    since = old.last_transition_time if old is not None and same else timestamp(now)
+    new = condition.model_copy(
+        update={"last_transition_time": since, "observed_generation": session.spec_generation}
+    )
+    rest = tuple(one for one in conditions if one.type != condition.type)
+    return (*rest, new)
+
+
+def timestamp(when: datetime) -> str:
+    """RFC 3339, UTC, with Z."""
+    return when.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 class RunStatus(StrEnum):

@@ -1,0 +1,175 @@
+"""Care for a session's token: backfill, delivery, rotation, repair (tokens.md).
+
+The one writer of token records. What to write is decided in core/rotation.py; here it is written,
+delivered, and the callers told. Every step can be repeated.
+"""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Final, Literal
+from zlib import crc32
+
+from ambient.contract.resources import Condition
+from ambient.contract.runner_api import TOKEN_FILE
+from ambient.contract.tokens import Kid, RotationState, TokenRecord
+from ambient.core.errors import AmbientError, RunnerUnauthorized, Unavailable
+from ambient.core.lifecycle import Phase
+from ambient.core.model import Session, SessionId
+from ambient.core.reconcile.ports import Ports
+from ambient.core.rotation import Report, Rules, first, must_replace, step, wish_of
+
+POLL_SECONDS: Final = 0.25
+REPAIRS: Final = 5
+"""Attempts to make a live runner take the token; then it is replaced, the session stays."""
+
+
+class Care:
+    """The concern that keeps the credential chain whole."""
+
+    def __init__(self, ports: Ports, rules: Rules, wake: Callable[[SessionId], None]) -> None:
+        self._p = ports
+        self._rules = rules
+        self._wake = wake
+        self._rejected: dict[SessionId, str] = {}
+        self._repairs: dict[SessionId, int] = {}
+        self._watched: dict[SessionId, tuple[int, float]] = {}
+
+    def rejected(self, session: SessionId, error: AmbientError) -> None:
+        """A caller was refused: look at once. Called by the runner client and the relay."""
+        self._rejected[session] = str(error)
+        self._wake(session)
+
+    async def look(self, session: SessionId) -> float | None:
+        """One step of whatever the token needs."""
+        found = await self._p.store.get(session)
+        if found.phase not in (Phase.CREATING, Phase.RUNNING) or not found.live or not found.trail:
+            self._forget(session)
+            return None
+        record = await self._record(found)
+        if record is None:
+            return None
+        await self._p.engine.deliver(found, record)
+        if why := self._rejected.get(session):
+            return await self._repair(found, why)
+        if found.phase is not Phase.RUNNING:
+            return None
+        return await self._rotate(found, record)
+
+    async def _record(self, session: Session) -> TokenRecord | None:
+        """The record, backfilled; None: the launch is just about to write it."""
+        record = await self._p.tokens.get_token(session.id)
+        if record is not None and record.generation == session.generation:
+            return record
+        if session.phase is Phase.CREATING:
+            return None
+        record = first(session.generation, self._p.clock.now(), self._p.mint(), after=record)
+        record = await self._p.tokens.put_token(session.id, record)
+        self._p.runner.forget(session.id)
+        self._rejected[session.id] = "The token record was missing; it was written anew."
+        return record
+
+    async def _repair(self, session: Session, why: str) -> float | None:
+        """The file was just delivered again: see whether the runner takes the token now."""
+        self._p.runner.forget(session.id)
+        try:
+            await self._p.runner.capabilities(session.id)
+        except RunnerUnauthorized as exc:
+            return await self._not_yet(session, str(exc))
+        except Unavailable:
+            return POLL_SECONDS * 4  # its life is another concern's matter
+        self._rejected.pop(session.id, None)
+        self._repairs.pop(session.id, None)
+        await self._p.set_condition(session, _condition("TokenAccepted", "True", "Accepted"))
+        self._p.relay.reopen(session.id)
+        return 0
+
+    async def _not_yet(self, session: Session, why: str) -> float | None:
+        count = self._repairs.get(session.id, 0) + 1
+        self._repairs[session.id] = count
+        sentence = f"{why} Repair {count} of {REPAIRS}."
+        session = await self._p.set_condition(
+            session, _condition("TokenAccepted", "False", "TokenMismatch", sentence)
+        )
+        if count >= REPAIRS:
+            await self._replace(session, "The runner did not take its token; another one starts.")
+            return 0
+        return POLL_SECONDS * (1 << count)
+
+    async def _replace(self, session: Session, why: str) -> None:
+        self._forget(session.id)
+        await self._p.patch(session, replace_generation=session.generation, replace_reason=why)
+
+    async def _rotate(self, session: Session, record: TokenRecord) -> float | None:
+        wish = wish_of(record, session.rotation_asked_at, session.leak_reported_at)
+        due_in = (record.updated_at + self._spread(session) - self._p.clock.now()).total_seconds()
+        if record.state is RotationState.STEADY and wish is None and due_in > 0:
+            return due_in
+        report = await self._ask(session, record)
+        new = step(
+            record,
+            report,
+            self._p.clock.now(),
+            rules=self._rules,
+            mint=self._p.mint,
+            wish=wish,
+        )
+        if new is not None:
+            await self._write(session, record, new)
+            return 0
+        if must_replace(record, self._p.clock.now(), self._rules):
+            await self._replace(
+                session, "The runner did not take the token that replaced a leaked one."
+            )
+            return 0
+        return POLL_SECONDS
+
+    def _spread(self, session: Session) -> timedelta:
+        """The age at which this session's token is due: up to a tenth later than the limit."""
+        return self._rules.max_age * (1 + crc32(session.uid.encode()) % 100 / 1000)
+
+    async def _ask(self, session: Session, record: TokenRecord) -> Report | None:
+        try:
+            version = await self._p.runner.version(session.id)
+        except Unavailable:
+            self._watched.pop(session.id, None)
+            return None
+        since = self._watched.get(session.id)
+        now = self._p.clock.monotonic()
+        if since is None or since[0] != record.version:
+            since = self._watched[session.id] = (record.version, now)
+        return Report(
+            accepts=frozenset(Kid(one.kid) for one in version.accepts),
+            last_used={Kid(one.kid): one.last_used_seconds for one in version.accepts},
+            takes_files=TOKEN_FILE in version.features,
+            quiet_for=timedelta(seconds=now - since[1]),
+        )
+
+    async def _write(self, session: Session, old: TokenRecord, new: TokenRecord) -> None:
+        new = await self._p.tokens.put_token(session.id, new)
+        await self._p.engine.deliver(session, new)
+        if new.current != old.current:
+            self._p.runner.forget(session.id)
+            self._p.relay.reopen(session.id)
+        if new.undone_at is not None and new.undone_at != old.undone_at:
+            await self._p.set_condition(
+                session,
+                _condition(
+                    "TokenRotation",
+                    "False",
+                    "NotConfirmed",
+                    "The runner did not confirm a new token in time; it works on with the old one.",
+                ),
+            )
+        elif new.state is RotationState.STEADY:
+            await self._p.set_condition(session, _condition("TokenRotation", "True", "Rotated"))
+
+    def _forget(self, session: SessionId) -> None:
+        self._rejected.pop(session, None)
+        self._repairs.pop(session, None)
+        self._watched.pop(session, None)
+
+
+def _condition(
+    kind: str, status: Literal["True", "False"], reason: str, message: str = ""
+) -> Condition:
+    return Condition(type=kind, status=status, reason=reason, message=message)
