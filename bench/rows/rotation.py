@@ -1,0 +1,112 @@
+"""A session token that is rotated over and over while its runner is under load."""
+
+import asyncio
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from ambient.contract.names import SESSION_TOKEN_HEADER
+from ambient.contract.runner_api import VersionReply
+from ambient.contract.tokens import Kid, RotationState, TokenRecord, mint, write_digests
+from ambient.core import rotation
+from bench.http import Connection
+from bench.row import Row, Verdict, bench, per_second, reached
+from bench.runner import Runner, runner
+
+CACHE_LIFE: Final = 0.3
+RULES: Final = rotation.Rules(quiet=timedelta(seconds=0.6))
+"""Both shortened together, as tests do; the ratio is the embedded mode's 2 s to 1 s."""
+CALLERS: Final = 4
+SENTENCE: Final = b"GET /capabilities HTTP/1.1\r\nHost: bench\r\n%s: %s\r\n\r\n"
+
+
+@dataclass(slots=True)
+class World:
+    """What callers and the writer share."""
+
+    record: TokenRecord
+    over: threading.Event = field(default_factory=threading.Event)
+    requests: int = 0
+    refused: int = 0
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+@bench("rotation", seconds=300)
+async def planned(quick: bool) -> Sequence[Row]:
+    """The writer of core/rotation.py, the file, and callers that hold a value for a cache life."""
+    seconds = 5 if quick else 25
+    async with runner() as one:
+        now = datetime.now(UTC)
+        world = World(rotation.first(1, now, one.token))
+        begun = time.perf_counter()
+        threads = [threading.Thread(target=_caller, args=(one, world)) for _ in range(CALLERS)]
+        for thread in threads:
+            thread.start()
+        try:
+            turns = await asyncio.to_thread(_rotate, one, world, seconds)
+        finally:
+            world.over.set()
+            for thread in threads:
+                thread.join(30)
+        took = time.perf_counter() - begun
+    enough = world.requests >= 1_000_000
+    verdict = reached(ok=False) if world.refused or not turns else Verdict.NOTED
+    return [
+        Row(
+            name="planned rotation under load",
+            reach="0 refused of ≥ 1,000,000 requests",
+            measured=f"{world.refused} refused of {world.requests:,}",
+            verdict=Verdict.REACHED if enough and verdict is Verdict.NOTED else verdict,
+            note=f"{turns} rotations in {took:.0f} s, {per_second(world.requests / took)}, "
+            f"{CALLERS} callers"
+            + ("" if enough else "; fewer than a million in the time a bench may take"),
+        )
+    ]
+
+
+def _caller(one: Runner, world: World) -> None:
+    connection = Connection(one.url, {})
+    count = refused = 0
+    while not world.over.is_set():
+        header = SESSION_TOKEN_HEADER.encode()
+        request = SENTENCE % (header, world.record.current.encode())
+        fresh_until = time.monotonic() + CACHE_LIFE
+        while time.monotonic() < fresh_until:
+            status, _ = connection.send(request)
+            count += 1
+            refused += status == 401
+    with world.lock:
+        world.requests += count
+        world.refused += refused
+    connection.close()
+
+
+def _rotate(one: Runner, world: World, seconds: float) -> int:
+    """Planned rotations one after the other; how many came round."""
+    connection = Connection(one.url, {})
+    end, since, turns = time.monotonic() + seconds, time.monotonic(), 0
+    while time.monotonic() < end or world.record.state is not RotationState.STEADY:
+        if time.monotonic() > end + 10:
+            raise RuntimeError(f"a rotation does not end: {world.record.state}")
+        found = VersionReply.model_validate_json(connection.request("GET", "/version")[1])
+        report = rotation.Report(
+            accepts=frozenset(Kid(one.kid) for one in found.accepts),
+            last_used={Kid(one.kid): one.last_used_seconds for one in found.accepts},
+            quiet_for=timedelta(seconds=time.monotonic() - since),
+        )
+        wish = rotation.Wish.PLANNED if time.monotonic() < end else None
+        fresh = rotation.step(
+            world.record, report, datetime.now(UTC), rules=RULES, mint=mint, wish=wish
+        )
+        if fresh is not None:
+            file = one.digests.with_suffix(".new")
+            file.write_text(write_digests(fresh.accepted))
+            file.replace(one.digests)
+            turns += fresh.state is RotationState.STEADY
+            world.record, since = fresh, time.monotonic()
+        time.sleep(0.05)
+    connection.close()
+    return turns
