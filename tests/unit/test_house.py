@@ -11,7 +11,7 @@ HOME: Final = Path(ambient.__file__).parent
 FUNCTION_LINES: Final = 60
 MODULE_LINES: Final = 600
 
-BROAD_EXCEPTS: Final[frozenset[str]] = frozenset()
+BROAD_EXCEPTS: Final[frozenset[str]] = frozenset({"core/reconcile/loop.py:_try"})
 """The loops that may catch everything on their outermost line, log it and try again:
 `path:function`. Whoever adds one says in its review why nothing narrower will do."""
 
