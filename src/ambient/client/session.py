@@ -1,0 +1,233 @@
+"""One session: everything that `S` of api.md offers, as methods."""
+
+import secrets
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from contextlib import aclosing
+from typing import Any, Final
+from urllib.parse import quote
+
+from ambient.client.errors import CursorUnknown, RunFailed
+from ambient.client.event import Event
+from ambient.client.files import Files
+from ambient.client.fold import Fold, outcome_of
+from ambient.client.model import Link, RunInfo, RunResult, Sent
+from ambient.client.page import pages
+from ambient.client.stream import Reading, Watcher, follow, ignore
+from ambient.client.transport import Request, Transport
+from ambient.client.wait import Wait
+from ambient.contract.resources import AgenticSession, Strategy
+from ambient.contract.status import Status, status_of
+
+ALL: Final = 0
+"""The cursor before the first event."""
+
+
+class Session:
+    """A handle; it asks the platform each time and remembers nothing."""
+
+    def __init__(self, transport: Transport, project: str, name: str) -> None:
+        self._transport = transport
+        self.project = project
+        self.name = name
+        self.path = f"/api/projects/{quote(project, safe='')}/agentic-sessions/{quote(name, '')}"
+        self.files = Files(transport, f"{self.path}/workspace")
+
+    async def get(self) -> AgenticSession:
+        """The session as it is."""
+        return AgenticSession.model_validate(await self._json("GET"))
+
+    async def status(self) -> Status:
+        """Its status in one word, a sentence, next steps and open questions."""
+        return status_of(await self.get())
+
+    async def start(self) -> AgenticSession:
+        """Start or resume it; one that runs is left alone."""
+        return AgenticSession.model_validate(await self._json("POST", "/start", safe=True))
+
+    async def stop(self, reason: str | None = None) -> AgenticSession:
+        """Stop it: files and history stay, queued prompts go back to their senders."""
+        body = {"reason": reason} if reason else {}
+        return AgenticSession.model_validate(
+            await self._json("POST", "/stop", body=body, safe=True)
+        )
+
+    async def delete(self) -> None:
+        """Delete it with its files and history."""
+        await self._transport.call(Request(method="DELETE", path=self.path))
+
+    async def update(self, **changes: Any) -> AgenticSession:
+        """Change `initialPrompt`, `displayName`, `timeout`, …, in the wire's spelling."""
+        return AgenticSession.model_validate(await self._json("PUT", body=changes, safe=True))
+
+    async def send(
+        self,
+        text: str,
+        *,
+        when_busy: Strategy | None = None,
+        run_id: str | None = None,
+    ) -> "Run":
+        """Give it a prompt. when_busy: None leaves it to the project. The same run_id again makes
+        no second run, so it is sent again when the answer is lost."""
+        message = {"id": _new_id("msg"), "role": "user", "content": text}
+        return await self._run(run_id, [message], when_busy=when_busy)
+
+    async def answer(
+        self,
+        answers: Mapping[str, Any] | str,
+        payload: Any = None,
+        *,
+        run_id: str | None = None,
+    ) -> "Run":
+        """Answer open questions. answers: id of the question → payload, all open ones; or the id
+        of the only one, with its payload."""
+        given = {answers: payload} if isinstance(answers, str) else answers
+        resume = [
+            {"interruptId": one, "status": "resolved", "payload": said}
+            for one, said in given.items()
+        ]
+        return await self._run(run_id, [], resume=resume)
+
+    async def dismiss(self, questions: Sequence[str]) -> "Run":
+        """Close open questions without an answer."""
+        resume = [{"interruptId": one, "status": "cancelled"} for one in questions]
+        return await self._run(None, [], resume=resume)
+
+    async def interrupt(self, run_id: str | None = None) -> tuple[str, str]:
+        """End a run, or take it out of the queue. None: the active one. → (run id, status)"""
+        body = {"runId": run_id} if run_id else {}
+        found = await self._json("POST", "/agui/interrupt", body=body, safe=run_id is not None)
+        return found["runId"], found["status"]
+
+    def runs(self) -> AsyncIterator[RunInfo]:
+        """Its runs, newest first; queued ones are the queue."""
+        return pages(self._transport, f"{self.path}/agui/runs", RunInfo)
+
+    def run(self, run_id: str) -> "Run":
+        """A handle on a run that is known by its id."""
+        return Run(self._transport, self, {"runId": run_id, "messages": []}, None)
+
+    def events(
+        self, after: int | None = ALL, *, watcher: Watcher = ignore, tries: int | None = None
+    ) -> AsyncGenerator[Event]:
+        """Its events in order, without gap or double, for as long as you read.
+
+        after: the last seq you have; 0: from the beginning; None: a prelude that stands for all
+        that was, then what comes.
+        """
+        reading = Reading(
+            request=Request(method="GET", path=f"{self.path}/agui/events"), after=after
+        )
+        if tries is not None:
+            reading = Reading(request=reading.request, after=after, tries=tries)
+        return follow(self._transport, reading, watcher)
+
+    async def wait_until(
+        self,
+        *wanted: str,
+        timeout: float | None = None,  # noqa: ASYNC109  # the SDK's documented word
+    ) -> Status:
+        """Wait until it is ready, input, idle, done or failed; by its stream, not by polling.
+
+        Raises SessionFailed where failing was not wanted, WaitedTooLong after timeout seconds.
+        """
+        return await Wait(self, wanted).done(timeout)
+
+    async def logs(self, tail: int = 200) -> str:
+        """The runner's log, newest line last."""
+        reply = await self._transport.call(
+            Request(method="GET", path=f"{self.path}/logs", params={"tail": str(tail)})
+        )
+        return reply.body.decode(errors="replace")
+
+    async def export(self, *, jsonl: bool = False) -> AsyncIterator[bytes]:
+        """Everything that happened, as bytes while they come: one JSON object, or an event a
+        line."""
+        params = {"format": "jsonl"} if jsonl else None
+        request = Request(method="GET", path=f"{self.path}/export", params=params)
+        async with self._transport.open(request) as body:
+            async for chunk in body.chunks():
+                yield chunk
+
+    async def doctor(self) -> tuple[Link, ...]:
+        """The links of its chain, each judged."""
+        found = await self._json("GET", "/doctor")
+        return tuple(Link.model_validate(one) for one in found["links"])
+
+    async def rotate(self, *, leaked: bool = False) -> dict[str, Any]:
+        """Rotate the token between platform and runner; leaked: nothing older survives."""
+        found: dict[str, Any] = await self._json("POST", "/token/rotate", body={"leaked": leaked})
+        return found
+
+    async def _run(self, run_id: str | None, messages: list[dict[str, Any]], **more: Any) -> "Run":
+        body: dict[str, Any] = {"runId": run_id or _new_id("run"), "messages": messages}
+        if strategy := more.get("when_busy"):
+            body["multitaskStrategy"] = strategy
+        if resume := more.get("resume"):
+            body["resume"] = resume
+        sent = Sent.model_validate(await self._json("POST", "/agui/run", body=body, safe=True))
+        return Run(self._transport, self, body, sent)
+
+    async def _json(self, method: str, tail: str = "", **more: Any) -> Any:
+        return await self._transport.json(method, self.path + tail, **more)
+
+
+class Run:
+    """A handle on a run. sent: what the platform said when it took the prompt."""
+
+    def __init__(
+        self, transport: Transport, session: Session, body: dict[str, Any], sent: Sent | None
+    ) -> None:
+        self._transport = transport
+        self._session = session
+        self._body = body
+        self.run_id: str = body["runId"]
+        self.sent = sent
+
+    async def info(self) -> RunInfo:
+        """The run as the platform knows it."""
+        path = f"{self._session.path}/agui/runs/{quote(self.run_id, '')}"
+        return RunInfo.model_validate(await self._transport.json("GET", path))
+
+    async def events(self, *, watcher: Watcher = ignore) -> AsyncGenerator[Event]:
+        """Its events from RUN_STARTED to the one that ends it; waits while it is queued.
+
+        The prompt is shown again to the same route: the platform knows the run by its id and
+        replays it, so a lost connection costs nothing.
+        """
+        request = Request(
+            method="POST", path=f"{self._session.path}/agui/run", body=self._body, safe=True
+        )
+        reading = Reading(request=request, after=None, strict=False)
+        async with aclosing(follow(self._transport, reading, watcher)) as events:
+            async for event in events:
+                yield event
+                if event.ends_run:
+                    return
+
+    async def result(self) -> RunResult:
+        """Wait for its end. Raises RunFailed."""
+        fold = Fold()
+        async with aclosing(self.events()) as events:
+            async for event in events:
+                fold.feed(event)
+                if event.ends_run:
+                    return self._result(event, fold.text)
+        raise CursorUnknown("The run's stream ended without its end.")
+
+    def _result(self, event: Event, text: str) -> RunResult:
+        outcome = outcome_of(event)
+        if outcome == "error":
+            raise RunFailed(
+                str(event.get("code") or "error"), str(event.get("message")), self.run_id
+            )
+        return RunResult(
+            run_id=self.run_id,
+            outcome=outcome,
+            text=text,
+            interrupts=event.interrupts,
+            last_seq=event.seq or 0,
+        )
+
+
+def _new_id(kind: str) -> str:
+    return f"{kind}-{secrets.token_hex(12)}"

@@ -1,0 +1,122 @@
+"""Where the platform is and who asks: the one place of client and command line that reads the
+environment.
+
+AMBIENT_API_URL with AMBIENT_TOKEN name any platform. Without an address it is the local one: the
+owner's token and the server's address are in its data folder, which is AMBIENT_DATA, else
+`$XDG_DATA_HOME/ambient`, else `~/.local/share/ambient`.
+"""
+
+import os
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from ambient.client.errors import NoPlatform
+from ambient.contract.local import ServerFile
+from ambient.contract.names import OWNER_TOKEN_FILE, SERVER_FILE
+
+DEFAULT_PROJECT: Final = "default"
+_START_UP: Final = "Start the platform: ambient up"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientSettings:
+    """What was said, before anything was looked up. url: without /api and without a slash."""
+
+    url: str | None
+    token: str | None
+    project: str
+    data: Path
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str] | None = None) -> "ClientSettings":
+        """Read the environment; empty counts as absent."""
+        env = os.environ if env is None else env
+        return cls(
+            url=_base(env.get("AMBIENT_API_URL")),
+            token=env.get("AMBIENT_TOKEN") or None,
+            project=env.get("AMBIENT_PROJECT") or DEFAULT_PROJECT,
+            data=data_folder(env),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """A platform and the credential for it."""
+
+    url: str
+    token: str
+
+
+def data_folder(env: Mapping[str, str] | None = None) -> Path:
+    """The local platform's data folder; it need not exist."""
+    env = os.environ if env is None else env
+    if named := env.get("AMBIENT_DATA"):
+        return Path(named).expanduser().absolute()
+    if home := env.get("XDG_DATA_HOME"):
+        return Path(home).expanduser().absolute() / "ambient"
+    return Path.home() / ".local" / "share" / "ambient"
+
+
+def find_platform(settings: ClientSettings) -> Platform:
+    """The platform meant by the settings. Raises NoPlatform with the next step."""
+    if settings.url is not None:
+        if settings.token is None:
+            raise NoPlatform(
+                "AMBIENT_API_URL is set, but AMBIENT_TOKEN is not.",
+                hint="Set AMBIENT_TOKEN to an access key, or unset AMBIENT_API_URL.",
+            )
+        return Platform(settings.url, settings.token)
+    server = find_server(settings.data)
+    if server is None:
+        raise NoPlatform(f"No platform runs on the data in {settings.data}.", hint=_START_UP)
+    return Platform(server.url, settings.token or owner_token(settings.data))
+
+
+def find_server(data: Path) -> ServerFile | None:
+    """The server that runs on this data folder; None: none does, whatever is left in a file."""
+    try:
+        server = ServerFile.from_text((data / SERVER_FILE).read_text())
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return None
+    except PermissionError as exc:
+        raise NoPlatform(
+            f"{data / SERVER_FILE} cannot be read: {exc.strerror}.",
+            hint="Use the account that started the platform.",
+        ) from exc
+    return server if started_at(server.pid) == server.start_time else None
+
+
+def owner_token(data: Path) -> str:
+    """The owner's token. Raises NoPlatform, also when others could have read it."""
+    path = data / OWNER_TOKEN_FILE
+    try:
+        if stat.S_IMODE(path.stat().st_mode) & 0o077:
+            raise NoPlatform(
+                f"Others on this machine can read {path}.",
+                hint=f"Make it yours alone (chmod 600 {path}), then restart: ambient down; "
+                "ambient up",
+            )
+        token = path.read_text().strip()
+    except OSError as exc:
+        raise NoPlatform(f"{path} cannot be read: {exc.strerror}.", hint=_START_UP) from exc
+    if not token:
+        raise NoPlatform(f"{path} is empty.", hint="Remove it and start again: ambient up")
+    return token
+
+
+def started_at(pid: int) -> int | None:
+    """When a process started, in clock ticks since boot; None: it does not run."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return None
+    # The name in parentheses may hold blanks and parentheses; what counts comes after the last.
+    fields = text.rpartition(")")[2].split()
+    return None if fields[0] in "ZX" else int(fields[19])
+
+
+def _base(url: str | None) -> str | None:
+    return url.rstrip("/").removesuffix("/api") if url else None
