@@ -201,7 +201,7 @@ class Run:
         async with aclosing(follow(self._transport, reading, watcher)) as events:
             async for event in events:
                 yield event
-                if event.ends_run:
+                if self._ended(event):
                     return
 
     async def result(self) -> RunResult:
@@ -210,9 +210,12 @@ class Run:
         async with aclosing(self.events()) as events:
             async for event in events:
                 fold.feed(event)
-                if event.ends_run:
+                if self._ended(event):
                     return self._result(event, fold.text)
         raise CursorUnknown("The run's stream ended without its end.")
+
+    def _ended(self, event: Event) -> bool:
+        return event.ends_run and event.get("runId", self.run_id) == self.run_id
 
     def _result(self, event: Event, text: str) -> RunResult:
         outcome = outcome_of(event)
