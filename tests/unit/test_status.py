@@ -1,23 +1,55 @@
 """Every state of a session has a word, a sentence and something to do next."""
 
+import re
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+import ambient.core
 from ambient.contract.resources import AgenticSession
 from ambient.contract.status import CONDITIONS, ICONS, REASONS, Word, status_of, table, title_of
 
-EVERY_REASON = """
-InvalidSpec MissingSecret TokenProvisionFailed RunnerDisabled Unschedulable ImagePullFailed Starting
-StartDeadlineExceeded RunnerIncompatible TokenMismatch RunnerUnreachable RunnerLost RunnerCrashed
-OutOfMemory PrerequisiteFailed RestartLimit UserStopped InactivityTimeout RunFinished
-""".split()
-EVERY_CONDITION = """
-Ready SecretsReady IntegrationSecretsReady S3Available PodCreated PodScheduled RunnerStarted
-ReposReconciled WorkflowReconciled Reconciled TokenAccepted TokenRotation AgentConfined
-ContractSupported ModelApplied McpServersApplied
-""".split()
+EVERY_REASON = [
+    "InvalidSpec",
+    "MissingSecret",
+    "TokenProvisionFailed",
+    "RunnerDisabled",
+    "Unschedulable",
+    "ImagePullFailed",
+    "Starting",
+    "StartDeadlineExceeded",
+    "RunnerIncompatible",
+    "TokenMismatch",
+    "RunnerUnreachable",
+    "RunnerLost",
+    "RunnerCrashed",
+    "OutOfMemory",
+    "PrerequisiteFailed",
+    "RestartLimit",
+    "UserStopped",
+    "InactivityTimeout",
+    "RunFinished",
+]
+EVERY_CONDITION = [
+    "Ready",
+    "SecretsReady",
+    "IntegrationSecretsReady",
+    "S3Available",
+    "PodCreated",
+    "PodScheduled",
+    "RunnerStarted",
+    "ReposReconciled",
+    "WorkflowReconciled",
+    "Reconciled",
+    "TokenAccepted",
+    "TokenRotation",
+    "AgentConfined",
+    "ContractSupported",
+    "ModelApplied",
+    "McpServersApplied",
+]
 QUESTION = {"id": "i1", "reason": "ask_user_question", "message": "Which colour?"}
 PERMISSION = {"id": "i2", "reason": "tool_permission", "message": "rm -r build"}
 
@@ -38,8 +70,19 @@ def session(phase: str, spec: dict[str, Any] | None = None, **status: Any) -> Ag
 
 
 def test_every_reason_and_condition_has_a_row_and_no_row_is_made_up() -> None:
-    assert sorted(REASONS) == sorted(EVERY_REASON)
+    assert sorted(REASONS) == sorted([*EVERY_REASON, "Restarting"])
     assert sorted(CONDITIONS) == sorted(EVERY_CONDITION)
+
+
+def test_every_reason_that_the_core_gives_has_a_row() -> None:
+    camel = re.compile(r'reason="([A-Za-z]+)"|Signal\.\w+, "([A-Za-z]+)"')
+    given = {
+        one or other
+        for path in Path(ambient.core.__file__).parent.rglob("*.py")
+        for one, other in camel.findall(path.read_text())
+    }
+    assert given, "the pattern finds no reason any more"
+    assert given - set(REASONS) == set()
 
 
 @pytest.mark.parametrize("row", [*REASONS.values(), *CONDITIONS.values()], ids=lambda r: r.sentence)

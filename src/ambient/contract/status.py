@@ -108,6 +108,7 @@ REASONS: Final[Mapping[str, Row]] = {
     "Unschedulable": Row("There is no room for the runner.", (_WAIT, _STOP_OTHER, _COPY)),
     "ImagePullFailed": Row("The runner's image cannot be fetched.", (_RUNNER, _RETRY)),
     "Starting": Row("The runner is being started.", (_NOTHING,)),
+    "Restarting": Row("A new runner is being started for this session.", (_NOTHING,)),
     "StartDeadlineExceeded": Row("The runner was not ready in time.", (_RETRY, _LOG)),
     "RunnerIncompatible": Row(
         "The runner and the platform speak no common contract version.", (_RUNNER, _COPY)
@@ -123,7 +124,7 @@ REASONS: Final[Mapping[str, Row]] = {
     "InactivityTimeout": Row("Stopped because nothing happened; files kept.", (_RESUME,)),
     "RunFinished": Row("Stopped after the run, as asked; files kept.", (_RESUME,)),
 }
-"""Every `status.reason` of api.md 5.1."""
+"""Every `status.reason` of api.md 5.1, and what the reconciler says beyond it."""
 
 CONDITIONS: Final[Mapping[str, Row]] = {
     "Ready": Row("The session is not ready.", (_NOTHING,)),
