@@ -11,7 +11,13 @@ HOME: Final = Path(ambient.__file__).parent
 FUNCTION_LINES: Final = 60
 MODULE_LINES: Final = 600
 
-BROAD_EXCEPTS: Final[frozenset[str]] = frozenset({"core/reconcile/loop.py:_try"})
+BROAD_EXCEPTS: Final = frozenset(
+    {
+        "core/reconcile/loop.py:_try",
+        "runner/app.py:__call__",  # a bug in one route is that request's 500
+        "runner/runs.py:_consume",  # an agent is foreign code: whatever it raises ends its run
+    }
+)
 """The loops that may catch everything on their outermost line, log it and try again:
 `path:function`. Whoever adds one says in its review why nothing narrower will do."""
 

@@ -1,0 +1,102 @@
+"""The digests that requests are verified against, read again when their file changes.
+
+`verifier` asks for them on every request, `watch` keeps them fresh. A set once read is replaced
+only by another whole one: a file that is gone or malformed later leaves the last good set.
+"""
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from ambient.contract.tokens import Digest, DigestsInvalid, digest, kid, read_digests
+from ambient.runner.clock import Clock
+from ambient.runner.errors import NoDigest
+
+LOOK_EVERY_SECONDS: Final = 0.4
+"""In force within a second of the file's change (tokens.md), with room for a busy machine."""
+
+log = logging.getLogger(__name__)
+
+Retired = Callable[[frozenset[Digest]], None]
+"""Told the digests that are no longer accepted."""
+
+
+class DigestSet:
+    """The accepted digests. Built with at least one, or not at all: raises NoDigest."""
+
+    def __init__(self, file: Path, token: str | None, *, clock: Clock) -> None:
+        self._file = file
+        self._clock = clock
+        self._on_retired: list[Retired] = []
+        self._stamp = _stamp(file)
+        self._looked = clock.monotonic()
+        self._complaint: str | None = None
+        self._accepted = _read_at_start(file, token)
+
+    def on_retired(self, tell: Retired) -> None:
+        """Have `tell` called with what a reload took away."""
+        self._on_retired.append(tell)
+
+    @property
+    def complaint(self) -> str | None:
+        """Why the file as it is cannot be used, while the last good set stays in force."""
+        return self._complaint
+
+    def accepted(self) -> tuple[Digest, ...]:
+        """The set in force; looks at the file first if nobody did for too long (a freeze)."""
+        if self._clock.monotonic() - self._looked > 2 * LOOK_EVERY_SECONDS:
+            self.look()
+        return self._accepted
+
+    async def watch(self) -> None:
+        """Look at the file for ever."""
+        while True:
+            await self._clock.sleep(LOOK_EVERY_SECONDS)
+            self.look()
+
+    def look(self) -> None:
+        """Read the file again if it is another one than before."""
+        self._looked = self._clock.monotonic()
+        stamp = _stamp(self._file)
+        if stamp == self._stamp:
+            return
+        self._stamp = stamp
+        try:
+            found = read_digests(self._file.read_text())
+        except (OSError, DigestsInvalid, UnicodeDecodeError) as exc:
+            self._complaint = f"the digests file is unusable, the last good set stays: {exc}"
+            log.warning("%s", self._complaint)
+            return
+        self._complaint = None
+        self._take(found)
+
+    def _take(self, found: tuple[Digest, ...]) -> None:
+        retired = frozenset(self._accepted) - frozenset(found)
+        self._accepted = found
+        log.info("accepting %s", ", ".join(kid(one) for one in found))
+        for tell in self._on_retired if retired else ():
+            tell(retired)
+
+
+def _stamp(file: Path) -> tuple[int, int, int] | None:
+    """What changes when the file does; None: there is none."""
+    try:
+        found = file.stat()
+    except OSError:
+        return None
+    return (found.st_mtime_ns, found.st_ino, found.st_size)
+
+
+def _read_at_start(file: Path, token: str | None) -> tuple[Digest, ...]:
+    if file.exists():
+        try:
+            return read_digests(file.read_text())
+        except (OSError, DigestsInvalid, UnicodeDecodeError) as exc:
+            raise NoDigest(f"no usable session token digest: {file.name}: {exc}") from exc
+    if token:
+        return (digest(token),)
+    raise NoDigest(
+        f"no session token digest: neither the file {file} nor AGUI_TOKEN is there, "
+        "so no request could be verified"
+    )

@@ -1,0 +1,92 @@
+"""The one module of the runner that starts processes: the agent's commands, and git.
+
+Each is a process group of its own that dies with the runner, and none has the platform's tokens
+in its environment. All stay in the runner's session, so whoever removes a runner finds them.
+"""
+
+import asyncio
+import ctypes
+import os
+import signal
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from ambient.contract.launch import LaunchSpec
+from ambient.runner.agents.base import Outcome
+
+PLATFORM_NAMES: Final = frozenset({"AGUI_TOKEN", "BOT_TOKEN"})
+PLATFORM_PREFIX: Final = "AMBIENT_"
+KILL_WAIT_SECONDS: Final = 5.0
+
+_PR_SET_PDEATHSIG: Final = 1
+_libc = ctypes.CDLL(None)
+
+
+def child_environment(environ: Mapping[str, str], launch: LaunchSpec) -> dict[str, str]:
+    """What a child sees: the runner's environment, the session's variables, and no tokens."""
+    found = {**environ, **launch.secret_env, **launch.env}
+    return {
+        name: value
+        for name, value in found.items()
+        if name not in PLATFORM_NAMES and not name.startswith(PLATFORM_PREFIX)
+    }
+
+
+class Processes:
+    """Starts commands in `folder`, and ends all of them at the end."""
+
+    def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
+        self._folder = folder
+        self._environment = dict(environment)
+        self._groups: set[int] = set()
+
+    async def run(
+        self,
+        command: Sequence[str],
+        *,
+        cwd: Path | None = None,
+        more: Mapping[str, str] | None = None,
+    ) -> Outcome:
+        """Run to the end (see `agents.base.Commands`). more: variables for this command only."""
+        child = await asyncio.create_subprocess_exec(
+            *command,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            cwd=cwd or self._folder,
+            env={**self._environment, **(more or {})},
+            preexec_fn=_before_exec,
+        )
+        self._groups.add(child.pid)
+        try:
+            output, _ = await child.communicate()
+            return Outcome(await child.wait(), output)
+        finally:
+            _kill(child.pid)
+            self._groups.discard(child.pid)
+            await _reaped(child)
+
+    def kill_all(self) -> None:
+        """Kill every group that is left."""
+        for group in self._groups:
+            _kill(group)
+
+
+def _before_exec() -> None:
+    """In the child: its own group, and death when the runner dies."""
+    os.setpgid(0, 0)
+    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+
+
+def _kill(group: int) -> None:
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(group, signal.SIGKILL)
+
+
+async def _reaped(child: asyncio.subprocess.Process) -> None:
+    """Give a killed child the moment it takes to be gone."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(KILL_WAIT_SECONDS):
+            await child.wait()
