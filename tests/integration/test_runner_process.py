@@ -30,9 +30,7 @@ async def run(runner: RunnerProcess, text: str, **more: Any) -> list[dict[str, A
 
 
 async def test_a_script_is_really_carried_out_and_its_stream_is_valid(tmp_path: Path) -> None:
-    script = (
-        "say hi\nthink hm\nwrite notes/a.txt: one\\ntwo\nrun cat notes/a.txt; exit 3\ntodo a; b"
-    )
+    script = "say hi\nthink hm\nwrite notes/a.txt: 1\\n2\nrun cat notes/a.txt; exit 3\ntodo a; b"
     with running(tmp_path) as runner:
         events = await run(runner, script)
     assert_valid_agui(events, max_warnings=0)
