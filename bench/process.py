@@ -20,7 +20,7 @@ async def started(
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             *arguments,
-            env={**os.environ, "PYTHONPATH": f"{ROOT / 'src'}:{ROOT}", **(env or {})},
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), **(env or {})},
             stdin=asyncio.subprocess.DEVNULL,
             stdout=output,
             stderr=output,

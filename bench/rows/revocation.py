@@ -57,8 +57,8 @@ def _open_stream(one: Runner) -> socket.socket:
 
 
 def _until_cut(stream: socket.socket, since: float) -> float:
-    with stream:
-        while stream.recv(65536):
+    with stream:  # over: the connection is, or the last chunk of the reply has come
+        while (data := stream.recv(65536)) and not data.endswith(b"0\r\n\r\n"):
             pass
     return time.perf_counter() - since
 
