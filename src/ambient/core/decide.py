@@ -102,7 +102,7 @@ def decide(session: Session, seen: Observed, head: Head, now: datetime, limits: 
         case Phase.PENDING:
             return _pending(session, seen, now, limits)
         case Phase.CREATING:
-            return _creating(session, seen, now)
+            return _creating(session, seen, now, limits)
         case Phase.RUNNING:
             return _running(session, seen, head, now, limits)
         case Phase.STOPPING:
@@ -212,11 +212,13 @@ def _launch(session: Session, now: datetime) -> Action:
     return Launch()
 
 
-def _creating(session: Session, seen: Observed, now: datetime) -> Action:
+def _creating(session: Session, seen: Observed, now: datetime, limits: Limits) -> Action:
     if out := _must_stop(session) or _overdue(session, now):
         return out
     if not session.live:
         return _launch(session, now)
+    if session.replace_generation == session.generation:
+        return Stop(limits.stop_grace)
     if seen.ready:
         return Greet()
     return Wait(until=session.deadline, step=seen.step or "The runner starts")

@@ -12,7 +12,7 @@ from zlib import crc32
 from ambient.contract.resources import Condition
 from ambient.contract.runner_api import TOKEN_FILE
 from ambient.contract.tokens import Kid, RotationState, TokenRecord
-from ambient.core.errors import AmbientError, RunnerUnauthorized, Unavailable
+from ambient.core.errors import RunnerUnauthorized, Unavailable
 from ambient.core.lifecycle import Phase
 from ambient.core.model import Session, SessionId
 from ambient.core.reconcile.ports import Ports
@@ -30,13 +30,13 @@ class Care:
         self._p = ports
         self._rules = rules
         self._wake = wake
-        self._rejected: dict[SessionId, str] = {}
+        self._rejected: set[SessionId] = set()
         self._repairs: dict[SessionId, int] = {}
         self._watched: dict[SessionId, tuple[int, float]] = {}
 
-    def rejected(self, session: SessionId, error: AmbientError) -> None:
+    def rejected(self, session: SessionId) -> None:
         """A caller was refused: look at once. Called by the runner client and the relay."""
-        self._rejected[session] = str(error)
+        self._rejected.add(session)
         self._wake(session)
 
     async def look(self, session: SessionId) -> float | None:
@@ -49,8 +49,8 @@ class Care:
         if record is None:
             return None
         await self._p.engine.deliver(found, record)
-        if why := self._rejected.get(session):
-            return await self._repair(found, why)
+        if session in self._rejected or _is_refused(found):
+            return await self._repair(found)
         if found.phase is not Phase.RUNNING:
             return None
         return await self._rotate(found, record)
@@ -65,10 +65,10 @@ class Care:
         record = first(session.generation, self._p.clock.now(), self._p.mint(), after=record)
         record = await self._p.tokens.put_token(session.id, record)
         self._p.runner.forget(session.id)
-        self._rejected[session.id] = "The token record was missing; it was written anew."
+        self._rejected.add(session.id)
         return record
 
-    async def _repair(self, session: Session, why: str) -> float | None:
+    async def _repair(self, session: Session) -> float | None:
         """The file was just delivered again: see whether the runner takes the token now."""
         self._p.runner.forget(session.id)
         try:
@@ -77,7 +77,7 @@ class Care:
             return await self._not_yet(session, str(exc))
         except Unavailable:
             return POLL_SECONDS * 4  # its life is another concern's matter
-        self._rejected.pop(session.id, None)
+        self._rejected.discard(session.id)
         self._repairs.pop(session.id, None)
         await self._p.set_condition(session, _condition("TokenAccepted", "True", "Accepted"))
         self._p.relay.reopen(session.id)
@@ -164,9 +164,13 @@ class Care:
             await self._p.set_condition(session, _condition("TokenRotation", "True", "Rotated"))
 
     def _forget(self, session: SessionId) -> None:
-        self._rejected.pop(session, None)
+        self._rejected.discard(session)
         self._repairs.pop(session, None)
         self._watched.pop(session, None)
+
+
+def _is_refused(session: Session) -> bool:
+    return any(one.type == "TokenAccepted" and one.status == "False" for one in session.conditions)
 
 
 def _condition(

@@ -5,6 +5,7 @@ Writes what is wanted and wakes the reconciler; never touches a runner.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import Any, Final
 
 from ambient.contract.events import Event, Kind, decode, kind_of
@@ -230,9 +231,11 @@ class Sessions:
         def change(old: Session) -> Session:
             if old.wanted is Wanted.RUNNING and old.phase not in TERMINAL:
                 return old
-            return replace(
-                old, wanted=Wanted.RUNNING, wanted_at=self._clock.now(), stop_reason=None
-            )
+            asked = self._clock.now()
+            if old.completion_time is not None:
+                # Later than the end also where the clock was put back since.
+                asked = max(asked, old.completion_time + timedelta(milliseconds=1))
+            return replace(old, wanted=Wanted.RUNNING, wanted_at=asked, stop_reason=None)
 
         await self._change(session, change)
         return await self.get(session)
