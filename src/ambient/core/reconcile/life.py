@@ -120,8 +120,9 @@ class Life:
             fields["completion_time"] = now
         elif phase is not Phase.STOPPING and session.phase not in (Phase.PENDING, Phase.CREATING):
             fields["completion_time"] = None
-            fields["lost_at"] = () if report.signal is Signal.START_WANTED else session.lost_at
             fields["deadline"] = now + self._limits(session).start
+        if report.signal is Signal.START_WANTED:
+            fields["lost_at"] = ()
         ready = Condition(
             type="Ready",
             status="True" if running else "False",
