@@ -1,0 +1,269 @@
+"""The local engine: runners are processes of this machine, each in a place of its own.
+
+Nothing is remembered that is not in the data folder, so an engine that starts over the folder of
+one that was killed finds every runner again, watches it, and says how those ended that did.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import timedelta
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Final
+
+from ambient.contract.events import JournalId
+from ambient.contract.launch import LaunchSpec
+from ambient.contract.names import BOT_TOKEN_KEY, DIGESTS_KEY
+from ambient.contract.tokens import TokenRecord
+from ambient.core.errors import EngineBusy
+from ambient.core.model import Observed, Session, SessionId
+from ambient.core.ports import Clock
+from ambient.core.ports import Place as TakenPlace
+from ambient.engines.local import delivery
+from ambient.engines.local.bot_tokens import BotTokens
+from ambient.engines.local.ending import ending_of, tail_of
+from ambient.engines.local.home import Home
+from ambient.engines.local.launcher import Launcher, code_stamp
+from ambient.engines.local.leftover import leftovers
+from ambient.engines.local.options import LocalOptions
+from ambient.engines.local.order import Order
+from ambient.engines.local.place import Identity, Place, safe_name
+from ambient.engines.local.stopping import stop_runner
+from ambient.engines.local.watcher import Watcher
+
+log = logging.getLogger(__name__)
+
+_AT_ONCE: Final = timedelta(0)
+_MOVE_IN_SECONDS: Final = 10.0
+
+
+class LocalEngine:
+    """Port `Engine`. home: the data folder. Call `start` before anything else, then `run`."""
+
+    def __init__(
+        self, home: Path, *, clock: Clock, bot_tokens: BotTokens, options: LocalOptions
+    ) -> None:
+        self._home = Home(home)
+        self._clock = clock
+        self._bot_tokens = bot_tokens
+        self._options = options
+        self._launcher = Launcher(self._home.run, code_stamp(), options.launcher)
+        self._watcher = Watcher(self._noticed)
+        self._sessions: dict[str, SessionId] = {}
+        self._arrivals: dict[str, asyncio.Event] = {}
+        self._changed: dict[SessionId, None] = {}
+        self._changes = asyncio.Event()
+
+    async def start(self) -> None:
+        """Renew every living runner's bot token before anything else, then find the runners."""
+        await asyncio.to_thread(self._home.make)
+        await self._bot_tokens.load()
+        self._watcher.open()
+        for session, place in await asyncio.to_thread(self._find_runners):
+            self._watch(session, place)
+
+    async def run(self) -> None:
+        """Look after bot tokens and warm places until cancelled."""
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """Let go; every runner stays."""
+        self._watcher.close()
+        self._launcher.close()
+
+    async def take_place(self, session: Session) -> TakenPlace | None:
+        return None
+
+    async def launch(
+        self, session: Session, spec: LaunchSpec, record: TokenRecord
+    ) -> AsyncIterator[Mapping[str, Any]]:
+        await self._end(session.id, grace=_AT_ONCE, below=session.generation)
+        place = self._home.place(_place_id(session))
+        workspace = await asyncio.to_thread(self._make, session, place, record)
+        trail = {"place": place.id, "workspace": str(workspace)}
+        yield trail
+        self._watch(session.id, place)
+        order = self._order(session, place, self._settle(spec, place, workspace))
+        who = await asyncio.to_thread(place.identity)
+        if who is None:
+            await self._launcher.start(order)
+            who = await self._moved_in(place)
+        self._watch(session.id, place)
+        yield {**trail, "pid": who.process.pid, "startTime": who.process.start_time}
+
+    async def observe(self, session: Session) -> Observed:
+        return await asyncio.to_thread(self._observe, session)
+
+    async def deliver(self, session: Session, record: TokenRecord) -> None:
+        await asyncio.to_thread(self._deliver, session, record)
+
+    async def stop(self, session: Session, *, grace: timedelta) -> None:
+        await self._end(session.id, grace=grace)
+
+    async def leftovers(
+        self, session: Session
+    ) -> AsyncIterator[tuple[JournalId, int, Sequence[bytes]]]:
+        for one in await asyncio.to_thread(self._home.incarnations, session.id):
+            if await asyncio.to_thread(one.place.alive):
+                continue
+            batches = leftovers(one.place)
+            while (batch := await asyncio.to_thread(next, batches, None)) is not None:
+                yield batch
+
+    async def read_blob(self, session: Session, ref: str) -> bytes | None:
+        return await asyncio.to_thread(self._read_blob, session.id, safe_name(ref))
+
+    async def remove(self, session: Session, *, everything: bool = False) -> None:
+        await self._end(session.id, grace=_AT_ONCE)
+        for one in await asyncio.to_thread(self._home.incarnations, session.id):
+            self._watcher.forget(one.place.id)
+            self._sessions.pop(one.place.id, None)
+            await asyncio.to_thread(self._home.remove, session.id, one)
+        if everything:
+            await asyncio.to_thread(self._home.remove_all, session.id)
+
+    async def logs(self, session: Session, tail: int) -> str:
+        return await asyncio.to_thread(self._logs, session.id, tail)
+
+    async def changes(self) -> AsyncIterator[SessionId]:
+        while True:
+            await self._changes.wait()
+            self._changes.clear()
+            changed, self._changed = self._changed, {}
+            for session in changed:
+                yield session
+
+    async def _moved_in(self, place: Place) -> Identity:
+        """Wait until the runner has said who it is. Raises EngineBusy when it does not."""
+        arrival = self._arrivals[place.id] = asyncio.Event()
+        try:
+            async with asyncio.timeout(_MOVE_IN_SECONDS):
+                while (who := await asyncio.to_thread(place.identity)) is None:
+                    await arrival.wait()
+                    arrival.clear()
+        except TimeoutError:
+            raise EngineBusy("The runner's process did not say who it is.") from None
+        finally:
+            del self._arrivals[place.id]
+        return who
+
+    def _noticed(self, place: str) -> None:
+        if place in self._arrivals:
+            self._arrivals[place].set()
+        session = self._sessions.get(place)
+        if session is not None:
+            self._changed[session] = None
+            self._changes.set()
+
+    def _watch(self, session: SessionId, place: Place) -> None:
+        self._sessions[place.id] = session
+        self._watcher.watch_folder(place)
+        who = place.identity()
+        if who is not None:
+            self._watcher.watch_runner(place, who.process)
+
+    async def _end(self, session: SessionId, *, grace: timedelta, below: int | None = None) -> None:
+        """End the session's runners; below: only those of earlier generations."""
+        for one in await asyncio.to_thread(self._home.incarnations, session):
+            if below is None or one.generation < below:
+                await stop_runner(one.place, self._clock, grace=grace)
+
+    def _make(self, session: Session, place: Place, record: TokenRecord) -> Path:
+        self._home.assign(session.id, session.generation, place.id)
+        place.make()
+        workspace = self._home.make_workspace(session.id)
+        delivery.deliver(place, record)
+        token = self._bot_tokens.issue(session.id, session.generation)
+        delivery.deliver_bot_token(place, token)
+        return workspace
+
+    def _settle(self, spec: LaunchSpec, place: Place, workspace: Path) -> LaunchSpec:
+        """The orders with this engine's own paths."""
+        return spec.model_copy(
+            update={
+                "host": self._options.host,
+                "port": 0,
+                "token": None,
+                "place": None,
+                "state_dir": str(place.folder),
+                "digests_file": str(place.folder / DIGESTS_KEY),
+                "bot_token_file": str(place.folder / BOT_TOKEN_KEY),
+                "workspace": str(workspace),
+            }
+        )
+
+    def _order(self, session: Session, place: Place, spec: LaunchSpec) -> Order:
+        return Order(
+            number=0,
+            place=place.id,
+            state_dir=str(place.folder),
+            session=session.id,
+            generation=session.generation,
+            cwd=spec.workspace,
+            env={**self._options.env, **spec.to_env()},
+            limits=self._options.limits,
+        )
+
+    def _observe(self, session: Session) -> Observed:
+        place = self._home.find(session.id, session.generation)
+        if place is None:
+            return Observed(generation=session.generation)
+        alive, ready = place.alive(), place.ready()
+        ending = None if alive else ending_of(place)
+        listens = alive and ready is not None
+        return Observed(
+            placed=True,
+            alive=alive,
+            ready=listens,
+            endpoint=f"http://{self._options.host}:{ready['port']}" if listens and ready else None,
+            generation=session.generation,
+            reason=ending.reason if ending else "",
+            step="" if listens or not alive else "The runner starts",
+            ending=ending,
+            confined=ready.get("confined") if listens and ready else None,
+        )
+
+    def _deliver(self, session: Session, record: TokenRecord) -> None:
+        place = self._home.find(session.id, session.generation)
+        if place is None:
+            return  # its launch brings them
+        delivery.deliver(place, record)
+        found = delivery.bot_token_of(place)
+        if not self._bot_tokens.is_fresh(found, session.id, session.generation):
+            token = self._bot_tokens.issue(session.id, session.generation)
+            delivery.deliver_bot_token(place, token)
+
+    def _read_blob(self, session: SessionId, ref: str) -> bytes | None:
+        for one in reversed(self._home.incarnations(session)):
+            try:
+                return (one.place.blobs / ref).read_bytes()
+            except FileNotFoundError:
+                continue
+        return None
+
+    def _logs(self, session: SessionId, tail: int) -> str:
+        for one in reversed(self._home.incarnations(session)):
+            if one.place.log.exists():
+                return tail_of(one.place.log, tail)
+        return tail_of(self._home.last_log(session), tail)
+
+    def _find_runners(self) -> list[tuple[SessionId, Place]]:
+        """The living runners, each with a new bot token."""
+        found = []
+        for session in self._home.sessions():
+            for one in self._home.incarnations(session):
+                if one.place.alive():
+                    token = self._bot_tokens.issue(session, one.generation)
+                    delivery.deliver_bot_token(one.place, token)
+                    found.append((session, one.place))
+        return found
+
+
+def _place_id(session: Session) -> str:
+    """The same for the same incarnation, so that a launch repeated after a crash goes on."""
+    name = sha256(f"{session.id} {session.uid}".encode()).hexdigest()[:12]
+    return f"{name}-{session.generation}"

@@ -1,0 +1,197 @@
+"""The engine's end of the fork server: starts it, finds it again, and orders runners from it.
+
+One connection, many orders at once. Where forking by the server fails, the same orders go to a
+process of their own, which does it once: slower by the imports, and nothing else differs.
+"""
+
+import asyncio
+import hashlib
+import logging
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Final
+
+import ambient
+from ambient.core.errors import EngineBusy
+from ambient.engines.local.forkserver import ONCE, short
+from ambient.engines.local.order import Answer, Order
+
+log = logging.getLogger(__name__)
+
+COMMAND: Final = (sys.executable, "-m", "ambient.wiring.forkserver")
+START_SECONDS: Final = 20.0
+"""The fork server has imported everything within so long, or is not waited for."""
+ANSWER_SECONDS: Final = 5.0
+_PACKAGE: Final = Path(ambient.__file__).parent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LauncherOptions:
+    """command: starts the fork server. env: all of its environment but the path to our code."""
+
+    command: Sequence[str] = COMMAND
+    env: Mapping[str, str] = field(default_factory=dict)
+
+
+def code_stamp(package: Path = _PACKAGE) -> str:
+    """Changes with the code, so that a new server never forks runners of an old one."""
+    found = hashlib.sha256(sys.version.encode())
+    for path in sorted(package.rglob("*.py")):
+        seen = path.stat()
+        found.update(f"{path.relative_to(package)} {seen.st_size} {seen.st_mtime_ns}\n".encode())
+    return found.hexdigest()[:12]
+
+
+class Launcher:
+    """Orders runners. folder: where the socket is, and the fork server's log."""
+
+    def __init__(self, folder: Path, stamp: str, options: LauncherOptions) -> None:
+        self._folder = folder
+        self._socket = folder / f"fork-{stamp}.sock"
+        self._options = options
+        self._line: _Line | None = None
+        self._opening = asyncio.Lock()
+        self._number = 0
+
+    async def open(self) -> None:
+        """Find the fork server or start it. Raises EngineBusy."""
+        async with self._opening:
+            if self._line is not None and self._line.is_open:
+                return
+            found = await asyncio.to_thread(_connect, self._socket)
+            if found is None:
+                await asyncio.to_thread(self._start_server)
+                found = await asyncio.to_thread(_connect, self._socket)
+            if found is None:
+                raise EngineBusy("The process that starts runners cannot be started.")
+            loop = asyncio.get_running_loop()
+            _, self._line = await loop.create_unix_connection(_Line, sock=found)
+
+    async def start(self, order: Order) -> Answer:
+        """Start one runner. Raises EngineBusy: there is none."""
+        self._number += 1
+        order = replace(order, number=self._number)
+        try:
+            await self.open()
+            answer = await self._ask(order)
+        except EngineBusy as exc:
+            log.warning("no fork server, starting a process of its own: %s", exc)
+            answer = await asyncio.to_thread(self._start_once, order)
+        if answer.error:
+            raise EngineBusy(f"The runner could not be started: {answer.error}")
+        return answer
+
+    def close(self) -> None:
+        """Hang up; the fork server and its runners stay."""
+        if self._line is not None:
+            self._line.hang_up()
+            self._line = None
+
+    async def _ask(self, order: Order) -> Answer:
+        if self._line is None:
+            raise EngineBusy("The process that starts runners is gone.")
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                return await self._line.ask(order)
+        except TimeoutError:
+            self.close()
+            raise EngineBusy("The process that starts runners does not answer.") from None
+
+    def _start_server(self) -> None:
+        self._run([str(self._socket)], b"")
+
+    def _start_once(self, order: Order) -> Answer:
+        try:
+            return Answer.from_line(self._run([ONCE], order.to_line()))
+        except (ValueError, TypeError) as exc:
+            raise EngineBusy("The runner's process could not be started.") from exc
+
+    def _run(self, arguments: Sequence[str], words: bytes) -> bytes:
+        env = {**self._options.env, "PYTHONPATH": self._python_path()}
+        with (self._folder / "forkserver.log").open("ab") as errors:
+            try:
+                done = subprocess.run(  # noqa: S603 - our own interpreter and module
+                    [*self._options.command, *arguments],
+                    input=words,
+                    stdout=subprocess.PIPE,
+                    stderr=errors,
+                    env=env,
+                    timeout=START_SECONDS,
+                    check=True,
+                )
+            except (subprocess.SubprocessError, OSError) as exc:
+                raise EngineBusy("The process that starts runners does not start.") from exc
+        return done.stdout
+
+    def _python_path(self) -> str:
+        given = self._options.env.get("PYTHONPATH", "")
+        return f"{_PACKAGE.parent}:{given}" if given else str(_PACKAGE.parent)
+
+
+class _Line(asyncio.Protocol):
+    """An open connection and the orders that wait for their answers."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[int, asyncio.Future[Answer]] = {}
+        self._transport: asyncio.Transport | None = None
+        self._rest = b""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether an order can be sent."""
+        return self._transport is not None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        if isinstance(transport, asyncio.Transport):
+            self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        for line in lines:
+            answer = Answer.from_line(line)
+            waiting = self._waiting.pop(answer.number, None)
+            if waiting is not None and not waiting.done():
+                waiting.set_result(answer)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._transport = None
+        for waiting in self._waiting.values():
+            if not waiting.done():
+                waiting.set_exception(EngineBusy("The process that starts runners has ended."))
+        self._waiting.clear()
+
+    async def ask(self, order: Order) -> Answer:
+        """Send an order, wait for its answer. Raises EngineBusy when the line breaks."""
+        if self._transport is None:
+            raise EngineBusy("The process that starts runners has ended.")
+        waiting: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._waiting[order.number] = waiting
+        self._transport.write(order.to_line())
+        try:
+            return await waiting
+        finally:
+            self._waiting.pop(order.number, None)
+
+    def hang_up(self) -> None:
+        """Close the connection."""
+        if self._transport is not None:
+            self._transport.close()
+
+
+def _connect(path: Path) -> socket.socket | None:
+    if not path.parent.exists():
+        path.parent.mkdir(mode=0o700, parents=True)
+    line = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    line.settimeout(1.0)
+    try:
+        with short(path) as name:
+            line.connect(name)
+    except OSError:
+        line.close()
+        return None
+    line.setblocking(False)
+    return line

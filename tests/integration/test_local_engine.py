@@ -1,0 +1,225 @@
+"""The local engine with real processes: fake runners from a real fork server."""
+
+import json
+import os
+import signal
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from ambient.contract.tokens import digest, read_digests
+from ambient.core.errors import EngineBusy
+from ambient.core.memory import MemoryDatabase
+from support.local import FAKE, Local, a_record, a_session, a_spec, ended, local, options
+
+SECRETS = ("agui-token", "agui-token-digests", "bot-token", "identity.json", "runner.log")
+ONLY_ONCE = """
+import sys
+from ambient.engines.local.forkserver import main
+from support.fake_runner import run
+sys.exit(main(sys.argv[1:], run) if sys.argv[1:] == ["--once"] else 1)
+"""
+
+
+@pytest.fixture
+async def here(tmp_path: Path) -> AsyncIterator[Local]:
+    async with local(tmp_path) as found:
+        yield found
+
+
+def mode(path: Path) -> int:
+    return path.stat().st_mode & 0o777
+
+
+async def test_a_launched_runner_becomes_ready_and_says_where(here: Local) -> None:
+    session = a_session()
+    async with ended(here, session):
+        await here.launch(session)
+        seen = await here.until(session, "ready")
+        assert seen.placed
+        assert seen.alive
+        assert seen.generation == 1
+        assert seen.endpoint is not None
+        assert seen.endpoint.startswith("http://127.0.0.1:")
+
+
+async def test_a_launch_says_its_place_before_its_process(here: Local) -> None:
+    session = a_session()
+    async with ended(here, session):
+        await here.launch(session)
+        assert [sorted(trail) for trail in here.trails] == [
+            ["place", "workspace"],
+            ["pid", "place", "startTime", "workspace"],
+        ]
+
+
+async def test_a_place_is_for_its_owners_eyes_only(here: Local) -> None:
+    session = a_session()
+    async with ended(here, session):
+        place = here.place(await here.launch(session))
+        await here.until(session, "ready")
+        assert mode(place) == 0o700
+        assert {name: mode(place / name) for name in SECRETS} == dict.fromkeys(SECRETS, 0o600)
+
+
+async def test_a_runner_says_who_it_is_and_leads_a_session_of_its_own(here: Local) -> None:
+    session = a_session()
+    async with ended(here, session):
+        trail = await here.launch(session)
+        identity = json.loads((here.place(trail) / "identity.json").read_text())
+        assert (identity["session"], identity["generation"]) == ("p/s", 1)
+        assert identity["pid"] == trail["pid"]
+        assert os.getsid(trail["pid"]) == trail["pid"]
+
+
+async def test_a_stop_ends_the_runner_in_good_order(here: Local) -> None:
+    session = a_session()
+    async with ended(here, session):
+        await here.launch(session)
+        await here.until(session, "ready")
+        await here.engine.stop(session, grace=timedelta(seconds=5))
+        seen = await here.engine.observe(session)
+        assert (seen.alive, seen.placed) == (False, True)
+        assert seen.ending is not None
+        assert (seen.ending.code, seen.ending.signal) == (143, None)
+
+
+async def test_a_runner_that_will_not_end_is_made_to(here: Local) -> None:
+    session = a_session()
+    async with ended(here, session):
+        await here.launch(session, FAKE_STUBBORN="1")
+        await here.until(session, "ready")
+        await here.engine.stop(session, grace=timedelta(seconds=0.2))
+        seen = await here.engine.observe(session)
+        assert seen.ending is not None
+        assert seen.ending.signal == signal.SIGKILL
+
+
+@pytest.mark.parametrize(
+    ("env", "reason", "code"),
+    [
+        ({"FAKE_EXIT": "0"}, "", 0),
+        ({"FAKE_EXIT": "2"}, "PrerequisiteFailed", 2),
+        ({"FAKE_EXIT": "3"}, "RunnerCrashed", 3),
+        ({"FAKE_EXIT": "1", "FAKE_LAST_LINE": "MemoryError"}, "OutOfMemory", 1),
+        ({"FAKE_KILL": "1"}, "RunnerLost", None),
+    ],
+)
+async def test_an_ending_says_why(
+    here: Local, env: dict[str, str], reason: str, code: int | None
+) -> None:
+    session = a_session()
+    async with ended(here, session):
+        await here.launch(session, **env)
+        seen = await here.until(session, "gone")
+        assert seen.ending is not None
+        assert (seen.ending.reason, seen.ending.code) == (reason, code)
+        assert seen.reason == reason
+
+
+async def test_the_last_line_of_the_log_is_told_without_its_secrets(here: Local) -> None:
+    session, token = a_session(), a_record().current
+    async with ended(here, session):
+        await here.launch(session, FAKE_EXIT="1", FAKE_LAST_LINE=f"bad token {token}!")
+        seen = await here.until(session, "gone")
+        assert seen.ending is not None
+        assert seen.ending.last_line == "bad token [redacted]!"
+        assert await here.engine.logs(session, 10) == "bad token [redacted]!"
+
+
+async def test_the_journal_of_an_ended_runner_is_read_without_its_torn_line(here: Local) -> None:
+    session = a_session()
+    async with ended(here, session):
+        trail = await here.launch(session)
+        await here.until(session, "ready")
+        assert [batch async for batch in here.engine.leftovers(session)] == []
+        os.kill(trail["pid"], signal.SIGKILL)
+        await here.until(session, "gone")
+        found = [batch async for batch in here.engine.leftovers(session)]
+        assert found == [
+            ("j1", 1, [b'{"type":"CUSTOM","name":"a"}', b'{"type":"CUSTOM","name":"b"}'])
+        ]
+
+
+async def test_removing_leaves_the_workspace_and_then_nothing(here: Local) -> None:
+    session = a_session()
+    place = here.place(await here.launch(session))
+    await here.until(session, "ready")
+    workspace = here.home / "workspaces/p/s"
+    await here.engine.remove(session)
+    assert (place.exists(), (workspace / "artifacts").is_dir()) == (False, True)
+    assert not (await here.engine.observe(session)).placed
+    await here.engine.remove(session, everything=True)
+    await here.engine.remove(session, everything=True)
+    assert not workspace.exists()
+
+
+async def test_a_new_engine_finds_the_runner_of_one_that_was_killed(tmp_path: Path) -> None:
+    session, database = a_session(), MemoryDatabase()
+    async with local(tmp_path, database=database) as first:
+        trail = await first.launch(session)
+        before = await first.until(session, "ready")
+    async with local(tmp_path, database=database) as second, ended(second, session):
+        assert await second.engine.observe(session) == before
+        os.kill(trail["pid"], signal.SIGKILL)
+        seen = await second.until(session, "gone")
+        assert seen.reason == "RunnerLost"
+        assert [batch async for batch in second.engine.leftovers(session)] != []
+
+
+async def test_a_new_launch_ends_every_earlier_incarnation(here: Local) -> None:
+    first = a_session()
+    second = replace(first, generation=2)
+    async with ended(here, second):
+        await here.launch(first)
+        await here.until(first, "ready")
+        await here.launch(second)
+        assert not (await here.engine.observe(first)).alive
+        assert (await here.until(second, "ready")).generation == 2
+
+
+async def test_a_launch_that_is_repeated_finds_the_runner_of_the_first(here: Local) -> None:
+    session = a_session()
+    async with ended(here, session):
+        first = await here.launch(session)
+        assert await here.launch(session) == first
+
+
+async def test_a_delivery_repairs_what_was_damaged(here: Local) -> None:
+    session = a_session()
+    async with ended(here, session):
+        place = here.place(await here.launch(session))
+        record = a_record()
+        (place / "agui-token-digests").write_text("rubbish")
+        (place / "bot-token").chmod(0o644)
+        await here.engine.deliver(session, record)
+        text = (place / "agui-token-digests").read_text()
+        assert read_digests(text) == (digest(record.current),)
+        assert mode(place / "bot-token") == 0o600
+        claim = here.tokens.verify((place / "bot-token").read_text())
+        assert (claim.session, claim.generation) == ("p/s", 1)
+
+
+async def test_without_a_fork_server_a_runner_starts_in_a_process_of_its_own(
+    tmp_path: Path,
+) -> None:
+    session = a_session()
+    chosen = options((FAKE[0], "-c", ONLY_ONCE))
+    async with local(tmp_path, chosen) as found, ended(found, session):
+        await found.launch(session)
+        assert (await found.until(session, "ready")).alive
+        await found.engine.stop(session, grace=timedelta(seconds=5))
+        seen = await found.engine.observe(session)
+        assert seen.ending is not None
+        assert seen.ending.code == 143
+
+
+async def test_where_nothing_can_be_started_the_engine_is_busy(tmp_path: Path) -> None:
+    session = a_session()
+    async with local(tmp_path, options(("/bin/false",))) as found, ended(found, session):
+        with pytest.raises(EngineBusy):
+            async for _ in found.engine.launch(session, a_spec(session), a_record()):
+                pass
