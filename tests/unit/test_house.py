@@ -11,9 +11,11 @@ HOME: Final = Path(ambient.__file__).parent
 FUNCTION_LINES: Final = 60
 MODULE_LINES: Final = 600
 
-BROAD_EXCEPTS: Final = frozenset(
+BROAD_EXCEPTS: Final[frozenset[str]] = frozenset(
     {
         "core/reconcile/loop.py:_try",
+        "engines/local/child.py:become_runner",  # the outermost line of a process
+        "relay/tailer.py:_keep_following",
         "runner/app.py:__call__",  # a bug in one route is that request's 500
         "runner/runs.py:_consume",  # an agent is foreign code: whatever it raises ends its run
     }
