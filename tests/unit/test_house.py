@@ -16,6 +16,7 @@ BROAD_EXCEPTS: Final[frozenset[str]] = frozenset(
         "core/reconcile/loop.py:_try",
         "engines/local/child.py:become_runner",  # the outermost line of a process
         "relay/tailer.py:_keep_following",
+        "runner/desired.py:work",  # one bad clone must not end the runner
         "runner/app.py:__call__",  # a bug in one route is that request's 500
         "runner/runs.py:_consume",  # an agent is foreign code: whatever it raises ends its run
     }

@@ -7,14 +7,11 @@ only by another whole one: a file that is gone or malformed later leaves the las
 import logging
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
 
 from ambient.contract.tokens import Digest, DigestsInvalid, digest, kid, read_digests
 from ambient.runner.clock import Clock
 from ambient.runner.errors import NoDigest
-
-LOOK_EVERY_SECONDS: Final = 0.4
-"""In force within a second of the file's change (tokens.md), with room for a busy machine."""
+from ambient.runner.watched import LOOK_EVERY_SECONDS, WatchedFile
 
 log = logging.getLogger(__name__)
 
@@ -26,10 +23,10 @@ class DigestSet:
     """The accepted digests. Built with at least one, or not at all: raises NoDigest."""
 
     def __init__(self, file: Path, token: str | None, *, clock: Clock) -> None:
-        self._file = file
+        self._file = WatchedFile(file)
+        self._file.has_changed()
         self._clock = clock
         self._on_retired: list[Retired] = []
-        self._stamp = _stamp(file)
         self._looked = clock.monotonic()
         self._complaint: str | None = None
         self._accepted = _read_at_start(file, token)
@@ -49,21 +46,13 @@ class DigestSet:
             self.look()
         return self._accepted
 
-    async def watch(self) -> None:
-        """Look at the file for ever."""
-        while True:
-            await self._clock.sleep(LOOK_EVERY_SECONDS)
-            self.look()
-
     def look(self) -> None:
         """Read the file again if it is another one than before."""
         self._looked = self._clock.monotonic()
-        stamp = _stamp(self._file)
-        if stamp == self._stamp:
+        if not self._file.has_changed():
             return
-        self._stamp = stamp
         try:
-            found = read_digests(self._file.read_text())
+            found = read_digests(self._file.path.read_text())
         except (OSError, DigestsInvalid, UnicodeDecodeError) as exc:
             self._complaint = f"the digests file is unusable, the last good set stays: {exc}"
             log.warning("%s", self._complaint)
@@ -77,15 +66,6 @@ class DigestSet:
         log.info("accepting %s", ", ".join(kid(one) for one in found))
         for tell in self._on_retired if retired else ():
             tell(retired)
-
-
-def _stamp(file: Path) -> tuple[int, int, int] | None:
-    """What changes when the file does; None: there is none."""
-    try:
-        found = file.stat()
-    except OSError:
-        return None
-    return (found.st_mtime_ns, found.st_ino, found.st_size)
 
 
 def _read_at_start(file: Path, token: str | None) -> tuple[Digest, ...]:

@@ -4,7 +4,6 @@ A web framework would do, but importing one costs a tenth of the runner's memory
 """
 
 import asyncio
-import re
 from collections.abc import AsyncGenerator, Awaitable, Callable, MutableMapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
@@ -14,9 +13,7 @@ from urllib.parse import parse_qsl
 import msgspec
 from pydantic import BaseModel, ValidationError
 
-from ambient.contract.names import REQUEST_ID_HEADER
 from ambient.contract.problem import Problem
-from ambient.runner.clock import NewId
 from ambient.runner.errors import BodyTooLarge, InvalidRequest, MalformedRequest, RunnerError
 
 Scope = MutableMapping[str, Any]
@@ -27,7 +24,6 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 MAX_BODY_BYTES: Final = 1 << 20
 JSON: Final = (b"content-type", b"application/json")
-_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,128}")
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -161,12 +157,3 @@ def problem(error: RunnerError, request_id: str) -> Reply:
         details=error.details,
     )
     return json_reply(found.body(runner=True), error.status)
-
-
-def request_id(scope: Scope, new_id: NewId) -> str:
-    """The caller's request id if it is fit to be shown, else a new one."""
-    wanted = REQUEST_ID_HEADER.lower().encode()
-    for key, value in scope["headers"]:
-        if key == wanted and _REQUEST_ID.fullmatch(text := str(value, "latin-1")):
-            return text
-    return new_id()

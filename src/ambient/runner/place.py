@@ -4,7 +4,7 @@ A runner that is born with a session holds it from the start. A warm place gets 
 once; from then on it is that session's runner, and any other claim is stale.
 """
 
-from collections.abc import Callable
+import asyncio
 
 from ambient.contract.launch import LaunchSpec
 from ambient.contract.runner_api import ClaimRequest
@@ -20,7 +20,7 @@ class Place:
         self._birth = launch
         self._session: Session | None = None
         self._generation = launch.generation
-        self.on_open: Callable[[Session], None] = lambda session: None
+        self._work: list[asyncio.Task[None]] = []
         self.closing = False
 
     def open_if_born_with_session(self) -> None:
@@ -71,4 +71,10 @@ class Place:
         session = open_session(self._ground, launch)
         self._generation = launch.generation
         self._session = session
-        self.on_open(session)
+        self._work.append(self._ground.tools.group.create_task(session.desired.work()))
+
+    def stop_work(self) -> None:
+        """Stop what goes on for ever; no request is accepted any more."""
+        self.closing = True
+        for task in self._work:
+            task.cancel()

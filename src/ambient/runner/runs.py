@@ -109,6 +109,12 @@ class Runs:
         """Have the agent told of something at the next run."""
         self._notes.append(text)
 
+    def say(self, event: Event) -> None:
+        """Write an event between runs, or with those of the active one."""
+        encoder = Encoder(Redactor(self._values), self._blobs, self._tools.stamp)
+        for data in encoder.encode(event):
+            self._journal.append(data)
+
     def start(self, order: RunOrder) -> tuple[Run, bool]:
         """Begin a run, or find the one of that id; whether it is new. RUN_STARTED is written.
 

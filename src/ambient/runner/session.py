@@ -9,10 +9,13 @@ from typing import Final, NoReturn
 from ambient.contract.launch import LaunchSpec
 from ambient.runner.agents.base import Agent, Surroundings
 from ambient.runner.blobs import BlobStore
+from ambient.runner.clones import Clones
+from ambient.runner.desired import Desired
 from ambient.runner.errors import Unsupported
+from ambient.runner.git import Git
 from ambient.runner.journal import Journal
 from ambient.runner.process import Processes, child_environment
-from ambient.runner.redactor import SecretValues
+from ambient.runner.redactor import Redactor, SecretValues
 from ambient.runner.runs import LONGEST_RUN_SECONDS, Runs, RunSettings, Tools
 from ambient.runner.workspace import Workspace
 
@@ -28,6 +31,9 @@ class Session:
     workspace: Workspace
     runs: Runs
     processes: Processes
+    git: Git
+    clones: Clones
+    desired: Desired
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +77,19 @@ def open_session(ground: Ground, launch: LaunchSpec) -> Session:
         tools=ground.tools,
     )
     runs.prepare()
-    return Session(launch=launch, workspace=workspace, runs=runs, processes=processes)
+    git = Git(processes, launch.secret_env, Redactor(ground.values).clean)
+    clones = Clones(root, git, ground.tools.clock.now)
+    desired = Desired(clones, runs, ground.tools.clock, launch.model)
+    runs.on_idle = desired.look_again
+    return Session(
+        launch=launch,
+        workspace=workspace,
+        runs=runs,
+        processes=processes,
+        git=git,
+        clones=clones,
+        desired=desired,
+    )
 
 
 def load_agent(runner_type: str, around: Surroundings) -> Agent:

@@ -6,7 +6,8 @@ after a whole piece.
 """
 
 import asyncio
-from collections import Counter
+import re
+from itertools import count
 from typing import Final
 
 from ambient.contract.names import ACCEPTS_HEADER, REQUEST_ID_HEADER, SESSION_TOKEN_HEADER
@@ -15,7 +16,7 @@ from ambient.contract.runner_api import OPEN_PATHS, AcceptedKid
 from ambient.contract.tokens import Challenge, Digest, find, kid, kid_of, write_accepts
 from ambient.runner.clock import Clock, NewId
 from ambient.runner.digests import DigestSet
-from ambient.runner.http import App, Message, Receive, Reply, Scope, Send, json_reply, request_id
+from ambient.runner.http import App, Message, Receive, Reply, Scope, Send, json_reply
 
 LAST_PIECE_SECONDS: Final = 2.0
 """How long a reader that takes nothing may hold up the proper end of its stream."""
@@ -23,11 +24,35 @@ LAST_PIECE_SECONDS: Final = 2.0
 _TOKEN: Final = SESSION_TOKEN_HEADER.lower().encode()
 _ACCEPTS: Final = ACCEPTS_HEADER.lower().encode()
 _REQUEST_ID: Final = REQUEST_ID_HEADER.lower().encode()
+_FIT: Final = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 _SENTENCES: Final = {
     "missing": "The request carries no session token.",
     "duplicate": "The request carries more than one session token.",
     "mismatch": "The session token is not one that this runner accepts.",
 }
+
+
+Headers = list[tuple[bytes, bytes]]
+
+
+class OpenStream:
+    """A reply that goes on, and the task that writes it."""
+
+    __slots__ = ("_task", "is_cut")
+
+    def __init__(self) -> None:
+        self._task = asyncio.current_task()
+        self.is_cut = False
+
+    def cut(self) -> None:
+        """End it: its token counts no longer."""
+        if self._task is not None and not self.is_cut:
+            self.is_cut = True
+            self._task.cancel()
+
+    def was_cut(self) -> bool:
+        """Whether the cancellation at hand is ours alone; it is then taken back."""
+        return self.is_cut and self._task is not None and self._task.uncancel() == 0
 
 
 class Usage:
@@ -37,21 +62,26 @@ class Usage:
         self._digests = digests
         self._clock = clock
         self._last: dict[Digest, float] = {}
-        self._open: dict[Digest, set[asyncio.Timeout]] = {}
+        self._open: dict[Digest, set[OpenStream]] = {}
         digests.on_retired(self._cut)
 
     def used(self, one: Digest) -> None:
         """A request came with it."""
         self._last[one] = self._clock.monotonic()
 
-    def opened(self, one: Digest, stream: asyncio.Timeout) -> None:
-        """A stream was opened with it; `stream` is what ends that stream."""
-        self._open.setdefault(one, set()).add(stream)
+    def opened(self, one: Digest) -> OpenStream:
+        """The current task writes a stream that was opened with it."""
+        stream = OpenStream()
+        if one in self._digests.accepted():
+            self._open.setdefault(one, set()).add(stream)
+        else:
+            stream.cut()
+        return stream
 
-    def closed(self, one: Digest, stream: asyncio.Timeout) -> None:
+    def closed(self, one: Digest, stream: OpenStream) -> None:
         """The stream is over, which was a use until this moment."""
-        streams = self._open.get(one)
-        if streams and stream in streams:
+        streams = self._open.get(one, set())
+        if stream in streams:
             streams.discard(stream)
             self.used(one)
 
@@ -63,10 +93,6 @@ class Usage:
             for one in self._digests.accepted()
         )
 
-    def streams(self) -> Counter[str]:
-        """Open streams by kid."""
-        return Counter({kid(one): len(found) for one, found in self._open.items() if found})
-
     def _since(self, one: Digest, now: float) -> float | None:
         if self._open.get(one):
             return 0.0
@@ -76,7 +102,7 @@ class Usage:
     def _cut(self, retired: frozenset[Digest]) -> None:
         for one in retired:
             for stream in self._open.pop(one, ()):
-                stream.reschedule(0)
+                stream.cut()
             self._last.pop(one, None)
 
 
@@ -87,7 +113,8 @@ class Verifier:
         self._app = app
         self._digests = digests
         self._usage = usage
-        self._new_id = new_id
+        self._process = new_id()
+        self._requests = count(1)
         self._of: tuple[Digest, ...] = ()
         self._accepts = b""
 
@@ -96,57 +123,54 @@ class Verifier:
         if scope["type"] != "http":
             return  # nothing else is served: a socket that is not accepted is closed
         accepted = self._digests.accepted()
-        scope["request_id"] = request_id(scope, self._new_id)
-        marked = self._marked(scope, send, accepted)
+        sent: list[bytes] = []
+        asked = ""
+        for name, value in scope["headers"]:
+            if name == _TOKEN:
+                sent.append(value)
+            elif name == _REQUEST_ID and _FIT.fullmatch(value):
+                asked = value.decode()
+        scope["request_id"] = asked = asked or f"{self._process}.{next(self._requests)}"
+        mark = self._mark(accepted, asked)
         if scope["path"] in OPEN_PATHS:
-            await self._app(scope, receive, marked)
-            return
-        sent = [value for name, value in scope["headers"] if name == _TOKEN]
-        found = find(sent[0], accepted) if len(sent) == 1 else None
-        if found is None:
-            await _refusal(sent, accepted, scope["request_id"]).send(receive, marked)
-            return
-        self._usage.used(found)
-        await self._pass_on(found, scope, receive, marked)
+            await self._pass_on(None, mark, scope, receive, send)
+        elif len(sent) == 1 and (found := find(sent[0], accepted)) is not None:
+            self._usage.used(found)
+            await self._pass_on(found, mark, scope, receive, send)
+        else:
+            reply = _refusal(sent, accepted, asked)
+            reply.headers += mark
+            await reply.send(receive, send)
 
-    async def _pass_on(self, found: Digest, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve the request; once it streams, it ends when `found` is taken away."""
-        begun = whole = False
-        stream = asyncio.timeout(None)
-        try:
-            async with stream:
-
-                async def watched(message: Message) -> None:
-                    nonlocal begun, whole
-                    if message.get("more_body") and not begun:
-                        begun = True
-                        self._usage.opened(found, stream)
-                    await send(message)
-                    whole = message["type"] == "http.response.body" and not message.get("more_body")
-
-                try:
-                    await self._app(scope, receive, watched)
-                finally:
-                    if begun:
-                        self._usage.closed(found, stream)
-        except TimeoutError:
-            if not stream.expired():
-                raise
-            if not whole:
-                await _end(send)
-
-    def _marked(self, scope: Scope, send: Send, accepted: tuple[Digest, ...]) -> Send:
-        """Have every reply name the accepted kids and the request."""
-        if accepted is not self._of:
-            self._of, self._accepts = accepted, write_accepts(accepted).encode()
-        mark = [(_ACCEPTS, self._accepts), (_REQUEST_ID, scope["request_id"].encode())]
+    async def _pass_on(
+        self, found: Digest | None, mark: Headers, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        """Serve the request; if it streams, it ends when the digest `found` is taken away."""
+        stream: OpenStream | None = None
 
         async def marked(message: Message) -> None:
+            nonlocal stream
             if message["type"] == "http.response.start":
                 message["headers"] = [*message.get("headers", ()), *mark]
+            elif found is not None and stream is None and message.get("more_body"):
+                stream = self._usage.opened(found)
             await send(message)
 
-        return marked
+        try:
+            await self._app(scope, receive, marked)
+        except asyncio.CancelledError:
+            if stream is None or not stream.was_cut():
+                raise
+            await _end(send)
+        finally:
+            if found is not None and stream is not None:
+                self._usage.closed(found, stream)
+
+    def _mark(self, accepted: tuple[Digest, ...], asked: str) -> Headers:
+        """What every reply carries: the accepted kids, and the request's id."""
+        if accepted is not self._of:
+            self._of, self._accepts = accepted, write_accepts(accepted).encode()
+        return [(_ACCEPTS, self._accepts), (_REQUEST_ID, asked.encode())]
 
 
 async def _end(send: Send) -> None:

@@ -60,8 +60,11 @@ class Workspace:
         """Remove a file or a link; a folder is refused."""
         await asyncio.to_thread(self._delete, path)
 
-    def folder(self, path: str) -> Path:
+    async def folder(self, path: str) -> Path:
         """The real path of a folder inside."""
+        return await asyncio.to_thread(self._real_folder, path)
+
+    def _real_folder(self, path: str) -> Path:
         with self._folder(_parts(path)) as fd:
             return Path(_path_of(fd))
 

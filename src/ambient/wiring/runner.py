@@ -33,6 +33,7 @@ from ambient.runner.runs import Tools
 from ambient.runner.session import Ground
 from ambient.runner.settings import Settings
 from ambient.runner.verifier import Usage, Verifier
+from ambient.runner.watched import SecretFile, watch
 from ambient.wiring.system import SystemClock, new_id
 
 CANNOT_START: Final = 2
@@ -78,6 +79,8 @@ async def _live(settings: Settings, state_dir: Path) -> int:
     async with asyncio.TaskGroup() as group:
         tools = Tools(group=group, clock=clock, new_id=new_id)
         ground = _ground(settings, journal, tools)
+        bot_token = SecretFile(Path(launch.bot_token_file), ground.values)
+        bot_token.look()
         place = Place(ground, launch)
         place.open_if_born_with_session()
         usage = Usage(digests, clock)
@@ -86,7 +89,10 @@ async def _live(settings: Settings, state_dir: Path) -> int:
             Verifier(router, digests, usage, new_id=new_id), launch.host, launch.port
         )
         await server.listen()
-        endless = [group.create_task(digests.watch()), group.create_task(journal.keep_synced())]
+        endless = [
+            group.create_task(watch(clock, digests.look, bot_token.look)),
+            group.create_task(journal.keep_synced()),
+        ]
         gc.collect()
         gc.freeze()
         lifecycle.write_ready(server.port)
@@ -131,7 +137,7 @@ def _router(place: Place, usage: Usage, ground: Ground) -> Router:
 
 async def _end(place: Place, journal: Journal) -> None:
     """Interrupt what runs, end the children, let every stream end."""
-    place.closing = True
+    place.stop_work()
     if place.held is not None:
         await place.held.runs.drain()
         place.held.processes.kill_all()
