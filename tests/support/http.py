@@ -80,9 +80,7 @@ async def reading(
         writer.close()
 
 
-async def ask(
-    url: str, method: str, path: str, headers: Headers = (), body: Any = None
-) -> Answer:
+async def ask(url: str, method: str, path: str, headers: Headers = (), body: Any = None) -> Answer:
     """The whole reply, its head only if it is a stream."""
     async with reading(url, method, path, headers, body) as found:
         head = found.head
@@ -95,7 +93,9 @@ def _request(method: str, path: str, headers: Headers, body: Any) -> bytes:
     raw = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
     lines = [f"{method} {path} HTTP/1.1".encode(), b"host: runner"]
     for name, value in headers:
-        lines.append(name.encode() + b": " + (value if isinstance(value, bytes) else value.encode()))
+        lines.append(
+            name.encode() + b": " + (value if isinstance(value, bytes) else value.encode())
+        )
     lines.append(b"content-length: %d" % len(raw))
     return b"\r\n".join(lines) + b"\r\n\r\n" + raw
 
