@@ -258,17 +258,11 @@ class World:
     def restart(self) -> None:
         """The control plane is killed and comes back: all that it only remembered is gone."""
         self.care = Care(self.ports, Rules(), self.woken.append)
-        self.reconciler = Reconciler(
-            store=self.store,
-            engine=self.engine,
-            concerns={
-                "life": Life(self.ports, lambda _: self.limits),
-                "care": self.care,
-                "desired": Desire(self.ports),
-                "handover": Handing(self.ports),
-            },
-            clock=self.clock,
-        )
+        self.reconciler = Reconciler(store=self.store, engine=self.engine, clock=self.clock)
+        self.reconciler.add("life", Life(self.ports, self.limits))
+        self.reconciler.add("care", self.care)
+        self.reconciler.add("desired", Desire(self.ports))
+        self.reconciler.add("handover", Handing(self.ports))
 
     def new_id(self) -> str:
         self._ids += 1

@@ -96,13 +96,19 @@ class Call:
 
 class HttpRunnerClient:
     """Port `RunnerClient`. request_id: the id of the request being served, passed on if there is
-    one. Close it when done."""
+    one. on_rejected: told when a runner refuses the token also after it was read afresh, whoever
+    had called. Close it when done."""
 
     def __init__(
-        self, snapshots: Source, *, request_id: Callable[[], str | None] = lambda: None
+        self,
+        snapshots: Source,
+        *,
+        request_id: Callable[[], str | None] = lambda: None,
+        on_rejected: Callable[[SessionId], None] = lambda _session: None,
     ) -> None:
         self._snapshots = snapshots
         self._request_id = request_id
+        self._on_rejected = on_rejected
         self._session: aiohttp.ClientSession | None = None
 
     async def aclose(self) -> None:
@@ -233,10 +239,12 @@ class HttpRunnerClient:
             refused = token
             url, generation, token = await self._snapshots.snapshot(session)
             if token == refused:
+                self._on_rejected(session)
                 raise _rejected(challenge, token, generation)
             response = await self._request(url, token, call)
             if response.status == 401:
                 self.forget(session)
+                self._on_rejected(session)
                 raise _rejected(await _refusal(response), token, generation)
         if not 200 <= response.status < 300:
             with translated():

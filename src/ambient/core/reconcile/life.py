@@ -4,7 +4,7 @@ Observes, decides, acts; every act is one step that leaves its trail in the stor
 so the loop can be killed between any two and goes on from what it finds.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Final, Literal
@@ -45,7 +45,7 @@ MAX_STEPS: Final = 12
 class Life:
     """The concern that moves a session through its phases."""
 
-    def __init__(self, ports: Ports, limits: Callable[[Session], Limits]) -> None:
+    def __init__(self, ports: Ports, limits: Limits) -> None:
         self._p = ports
         self._limits = limits
 
@@ -55,13 +55,19 @@ class Life:
             found = await self._p.store.get(session)
             seen = await self._p.engine.observe(found)
             head = await self._p.log.head(session)
-            action = decide(found, seen, head, self._p.clock.now(), self._limits(found))
+            limits = await self._limits_of(found)
+            action = decide(found, seen, head, self._p.clock.now(), limits)
             if isinstance(action, Wait | Follow):
                 return await self._at_ease(found, action)
             await self._act(found, seen, action)
             if isinstance(action, Erase):
                 return None
         return 0
+
+    async def _limits_of(self, session: Session) -> Limits:
+        """The platform's, with what the project says of idleness."""
+        settings = (await self._p.store.get_project(session.project)).settings
+        return replace(self._limits, inactivity_seconds=settings.inactivity_timeout_seconds)
 
     async def _at_ease(self, session: Session, action: Wait | Follow) -> float | None:
         if isinstance(action, Follow):
@@ -120,7 +126,7 @@ class Life:
             fields["completion_time"] = now
         elif phase is not Phase.STOPPING and session.phase not in (Phase.PENDING, Phase.CREATING):
             fields["completion_time"] = None
-            fields["deadline"] = now + self._limits(session).start
+            fields["deadline"] = now + self._limits.start
         if report.signal is Signal.START_WANTED:
             fields["lost_at"] = ()
         ready = Condition(
@@ -161,7 +167,7 @@ class Life:
         }
         if session.phase is not Phase.PENDING:
             return await self._p.patch(session, **fields)
-        deadline = self._p.clock.now() + self._limits(session).start
+        deadline = self._p.clock.now() + self._limits.start
         report = Report(Signal.LAUNCHED, "Starting", "The runner starts")
         return await self._report(session, report, deadline=deadline, **fields)
 
@@ -230,7 +236,7 @@ class Life:
         await self._p.engine.stop(session, grace=timedelta(0))
         await self._store_leftovers(session)
         self._p.runner.forget(session.id)
-        now, limits = self._p.clock.now(), self._limits(session)
+        now, limits = self._p.clock.now(), self._limits
         report = ended(session, ending, now, limits)
         fields: dict[str, Any] = {"fenced_generation": session.generation, "endpoint": None}
         if report is None:

@@ -6,7 +6,7 @@ says when time alone would change its mind.
 
 import asyncio
 import heapq
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -47,13 +47,12 @@ class Reconciler:
         *,
         store: SessionStore,
         engine: Engine,
-        concerns: Mapping[str, Concern],
         clock: Clock,
         workers: int = WORKERS,
     ) -> None:
         self._store = store
         self._engine = engine
-        self._concerns = concerns
+        self._concerns: dict[str, Concern] = {}
         self._clock = clock
         self._workers = workers
         self._due: list[tuple[float, SessionId]] = []
@@ -66,6 +65,10 @@ class Reconciler:
         self._timer = asyncio.Event()
         self.looked_at: float = clock.monotonic()
         """When the loop last looked at anything, monotonic: its sign of life."""
+
+    def add(self, name: str, concern: Concern) -> None:
+        """One more thing to care for; they look in the order in which they were added."""
+        self._concerns[name] = concern
 
     def wake(self, session: SessionId) -> None:
         """Look at this session soon; at most once more for any number of wakes."""
