@@ -1,0 +1,422 @@
+"""The commands and their flags; what a command does is in the module that it imports."""
+
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+import typer
+
+from ambient.cli.form import Form
+
+HELP: Final = "Ambient: agents that work on their own, in sessions that nothing strands."
+
+app = typer.Typer(
+    help=HELP,
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _session_names(incomplete: str) -> list[str]:
+    """Names from the server, for completion; none when it does not answer."""
+    from ambient.cli.complete import session_names
+
+    return session_names(incomplete)
+
+
+Project = Annotated[
+    str | None, typer.Option("--project", "-p", help="Project; else AMBIENT_PROJECT, else default.")
+]
+Output = Annotated[Form, typer.Option("--output", "-o", help="Form of the output.")]
+Name = Annotated[str, typer.Argument(metavar="SESSION", autocompletion=_session_names)]
+Names = Annotated[list[str], typer.Argument(metavar="SESSION…", autocompletion=_session_names)]
+Kind = Annotated[str, typer.Argument(metavar="KIND", help="session, project or run.")]
+Follow = Annotated[bool, typer.Option("--follow", "-f", help="Show what happens.")]
+Wait = Annotated[bool, typer.Option("--wait", help="Wait until it is so.")]
+Timeout = Annotated[float | None, typer.Option("--timeout", help="Seconds; then exit code 8.")]
+Repos = Annotated[
+    list[str] | None, typer.Option("--repo", metavar="URL[@BRANCH]", help="Repository; repeatable.")
+]
+Model = Annotated[str | None, typer.Option("--model", help="Model.")]
+Runner = Annotated[str | None, typer.Option("--runner", help="Runner type, such as demo.")]
+Data = Annotated[Path | None, typer.Option("--data", help="Data folder; else AMBIENT_DATA.")]
+
+
+@app.command()
+def up(
+    host: Annotated[str, typer.Option(help="Address to listen at.")] = "127.0.0.1",
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="Port; else 8080 or the next free one.")
+    ] = None,
+    data: Data = None,
+    no_open: Annotated[bool, typer.Option("--no-open", help="Open no browser.")] = False,
+    demo: Annotated[
+        Literal["on", "off"], typer.Option(help="Begin with a session of the demo agent.")
+    ] = "on",
+) -> None:
+    """Start the platform here; Ctrl+C ends it, sessions go on at the next start."""
+    from ambient.cli import local
+
+    raise typer.Exit(
+        local.up(host=host, port=port, data=data, browser=not no_open, demo=demo == "on")
+    )
+
+
+@app.command()
+def down(data: Data = None, timeout: Timeout = None) -> None:
+    """End the platform that runs here."""
+    from ambient.cli import local
+
+    local.down(data, timeout)
+
+
+@app.command("open")
+def open_(
+    session: Annotated[str | None, typer.Argument(autocompletion=_session_names)] = None,
+    project: Project = None,
+    data: Data = None,
+) -> None:
+    """Open the platform, or a session, in the browser."""
+    from ambient.cli import local
+
+    local.open_page(session, project, data)
+
+
+@app.command()
+def run(
+    prompt: Annotated[str, typer.Argument(help="What to do; - reads it from stdin.")],
+    repo: Repos = None,
+    project: Project = None,
+    follow: Annotated[
+        bool, typer.Option("--follow/--no-follow", help="Show what happens, exit by outcome.")
+    ] = True,
+    model: Model = None,
+    runner: Runner = None,
+    name: Annotated[str | None, typer.Option(help="The session's name.")] = None,
+    keep: Annotated[bool, typer.Option(help="Let the session run on after it is done.")] = False,
+    timeout: Timeout = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only the answer.")] = False,
+) -> None:
+    """One shot: make a session, give it the prompt, show its work, end with its answer."""
+    from ambient.cli import talk
+
+    asked = talk.Asked(
+        prompt=talk.text_of(prompt),
+        repos=repo or (),
+        model=model,
+        runner=runner,
+        name=name,
+        follow=follow,
+        keep=keep,
+        seconds=timeout,
+        quiet=quiet,
+    )
+    raise typer.Exit(talk.run(asked, project))
+
+
+@app.command()
+def get(
+    kind: Kind,
+    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME…]")] = None,
+    project: Project = None,
+    output: Output = Form.TABLE,
+    labels: Annotated[str | None, typer.Option("--labels", "-l", metavar="K=V")] = None,
+    status: Annotated[str | None, typer.Option(help="Such as needs-you,failed.")] = None,
+    mine: Annotated[bool, typer.Option(help="Only yours.")] = False,
+    sort: Annotated[str | None, typer.Option(help="Such as -createdAt, name, phase.")] = None,
+) -> None:
+    """List sessions, projects, or the runs of a session."""
+    from ambient.cli import listing
+
+    filters = listing.filters_of(status=status, labels=labels, mine=mine, sort=sort)
+    listing.get(kind, names or (), project, filters, output)
+
+
+@app.command()
+def describe(
+    kind: Kind,
+    name: Annotated[str, typer.Argument(autocompletion=_session_names)],
+    project: Project = None,
+    output: Annotated[Form | None, typer.Option("--output", "-o")] = None,
+) -> None:
+    """All about a session, with reason and next step."""
+    from ambient.cli import listing
+
+    listing.describe(listing.only_session(kind, name), project, output)
+
+
+@app.command()
+def create(
+    kind: Kind,
+    name: Annotated[str | None, typer.Argument()] = None,
+    project: Project = None,
+    prompt: Annotated[str | None, typer.Option(help="First prompt; - reads stdin.")] = None,
+    repo: Repos = None,
+    model: Model = None,
+    runner: Runner = None,
+    label: Annotated[list[str] | None, typer.Option(metavar="KEY=VALUE")] = None,
+    title: Annotated[str | None, typer.Option(help="Display name.")] = None,
+    description: Annotated[str | None, typer.Option(help="Of a project.")] = None,
+    wait: Wait = False,
+) -> None:
+    """Create a session or a project; its name on stdout."""
+    from ambient.cli import life, talk
+
+    fields: dict[str, Any] = life.session_fields(
+        prompt=talk.text_of(prompt) if prompt else None,
+        repos=repo or (),
+        model=model,
+        runner=runner,
+        labels=label or (),
+        title=title,
+    )
+    if description is not None:
+        fields["description"] = description
+    life.create(kind, name, project, fields, wait=wait)
+
+
+@app.command()
+def delete(
+    kind: Kind,
+    names: Annotated[list[str], typer.Argument(metavar="NAME…")],
+    project: Project = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Delete sessions or projects with all that is in them."""
+    from ambient.cli import life
+
+    life.delete(kind, names, project, yes=yes)
+
+
+@app.command()
+def start(names: Names, project: Project = None, wait: Wait = False) -> None:
+    """Start sessions; one that runs is left alone."""
+    from ambient.cli import life
+
+    life.start(names, project, wait=wait)
+
+
+@app.command()
+def resume(names: Names, project: Project = None, wait: Wait = False) -> None:
+    """Start stopped sessions again, on their own history and files."""
+    from ambient.cli import life
+
+    life.start(names, project, wait=wait)
+
+
+@app.command()
+def stop(names: Names, project: Project = None, wait: Wait = False) -> None:
+    """Stop sessions: files and history stay."""
+    from ambient.cli import life
+
+    life.stop(names, project, wait=wait)
+
+
+@app.command()
+def interrupt(
+    session: Name,
+    run: Annotated[str | None, typer.Option(help="Which run; else the active one.")] = None,
+    project: Project = None,
+) -> None:
+    """Stop a run; the session goes on."""
+    from ambient.cli import life
+
+    life.interrupt(session, run, project)
+
+
+@app.command()
+def wait(
+    session: Name,
+    wanted: Annotated[
+        list[str] | None,
+        typer.Option("--for", help="ready, input, idle, done or failed; idle,input,done if none."),
+    ] = None,
+    timeout: Timeout = None,
+    project: Project = None,
+) -> None:
+    """Wait for a session; what it came to on stdout."""
+    from ambient.cli import life
+
+    life.wait(session, wanted or ["idle", "input", "done"], timeout, project)
+
+
+@app.command()
+def send(
+    session: Name,
+    text: Annotated[str, typer.Argument(help="What to say; - reads it from stdin.")],
+    follow: Follow = False,
+    now: Annotated[bool, typer.Option(help="Stop the active run first.")] = False,
+    project: Project = None,
+) -> None:
+    """Give a session a prompt; while a run is active it waits its turn."""
+    from ambient.cli import talk
+
+    strategy: Literal["interrupt"] | None = "interrupt" if now else None
+    raise typer.Exit(
+        talk.send(session, talk.text_of(text), project, follow=follow, strategy=strategy)
+    )
+
+
+@app.command()
+def answer(
+    session: Name,
+    text: Annotated[str | None, typer.Argument()] = None,
+    choose: Annotated[
+        list[int] | None, typer.Option(metavar="N", help="The option with this number.")
+    ] = None,
+    follow: Follow = False,
+    project: Project = None,
+) -> None:
+    """Answer what a session asks."""
+    from ambient.cli import talk
+
+    raise typer.Exit(talk.answer(session, text, choose or (), project, follow=follow))
+
+
+@app.command()
+def attach(
+    session: Name,
+    since: Annotated[int | None, typer.Option(help="From this event on; 0: everything.")] = None,
+    project: Project = None,
+) -> None:
+    """Show a session as it goes on, and answer its questions, until Ctrl+C."""
+    from ambient.cli import talk
+
+    raise typer.Exit(talk.attach(session, since, project))
+
+
+@app.command()
+def events(
+    session: Name,
+    after: Annotated[int, typer.Option(min=0, help="Only events after this number.")] = 0,
+    follow: Follow = False,
+    output: Output = Form.TABLE,
+    run: Annotated[str | None, typer.Option(help="Only this run's start and end.")] = None,
+    project: Project = None,
+) -> None:
+    """A session's events: as a timeline, or raw with -o jsonl."""
+    from ambient.cli import look
+
+    look.events(session, project, after=after, follow=follow, form=output, run=run)
+
+
+@app.command()
+def logs(
+    session: Name,
+    tail: Annotated[int, typer.Option(min=1, max=5000, help="So many lines.")] = 200,
+    project: Project = None,
+) -> None:
+    """The runner's log."""
+    from ambient.cli import look
+
+    look.logs(session, tail, project)
+
+
+@app.command()
+def queue(session: Name, project: Project = None, output: Output = Form.TABLE) -> None:
+    """The prompts that wait."""
+    from ambient.cli import listing
+
+    listing.show_queue(session, project, output)
+
+
+@app.command()
+def export(
+    session: Name,
+    form: Annotated[Form, typer.Option("--as", help="json or jsonl.")] = Form.JSON,
+    to: Annotated[Path | None, typer.Option("--to", help="File; else stdout.")] = None,
+    project: Project = None,
+) -> None:
+    """Everything that happened in a session."""
+    from ambient.cli import look
+
+    look.export(session, form, to, project)
+
+
+@app.command()
+def files(
+    session: Name,
+    path: Annotated[str, typer.Argument()] = "",
+    project: Project = None,
+    output: Output = Form.TABLE,
+) -> None:
+    """A folder of the session's workspace."""
+    from ambient.cli import look
+
+    look.files(session, path, output, project)
+
+
+@app.command()
+def cp(
+    source: Annotated[str, typer.Argument(metavar="FROM", help="SESSION:PATH or a local path.")],
+    target: Annotated[str, typer.Argument(metavar="TO")],
+    project: Project = None,
+) -> None:
+    """Copy a file out of a workspace, or into it."""
+    from ambient.cli import look
+
+    look.copy(source, target, project)
+
+
+@app.command()
+def rotate(
+    kind: Kind,
+    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME…]")] = None,
+    every: Annotated[bool, typer.Option("--all", help="All that run.")] = False,
+    leaked: Annotated[bool, typer.Option(help="The old value is known to others.")] = False,
+    project: Project = None,
+) -> None:
+    """Rotate the token between the platform and a session's runner."""
+    from ambient.cli import life, listing
+
+    listing.only_session(kind, "all")
+    life.rotate(names or (), project, every=every, leaked=leaked)
+
+
+@app.command()
+def doctor(
+    session: Annotated[str | None, typer.Argument(autocompletion=_session_names)] = None,
+    every: Annotated[bool, typer.Option("--all", help="Every session that is not ended.")] = False,
+    project: Project = None,
+    output: Output = Form.TABLE,
+) -> None:
+    """Walk the chain link by link: OK, or what is wrong and what to do."""
+    from ambient.cli import doctor as links
+
+    raise typer.Exit(links.doctor(session, project, every=every, form=output))
+
+
+@app.command()
+def api(
+    method: Annotated[str, typer.Argument(metavar="METHOD")],
+    path: Annotated[str, typer.Argument(metavar="PATH", help="With or without /api.")],
+    body: Annotated[
+        str | None, typer.Option("--data", "-d", help="JSON body; - reads it from stdin.")
+    ] = None,
+) -> None:
+    """Any route of the API, with the login."""
+    from ambient.cli import look
+
+    look.api(method, path, body)
+
+
+@app.command()
+def version(
+    output: Annotated[Form | None, typer.Option("--output", "-o")] = None,
+) -> None:
+    """The versions of both ends."""
+    from ambient.cli import look
+
+    look.version(output)
+
+
+@app.command()
+def completion(
+    shell: Annotated[Literal["bash", "zsh", "fish", "powershell"], typer.Argument()],
+) -> None:
+    """A completion script: `source <(ambient completion bash)`."""
+    from ambient.cli import complete
+
+    complete.script(shell)

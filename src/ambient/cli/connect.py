@@ -1,0 +1,47 @@
+"""From a command to the platform: one event loop, one client, one project; its errors as ours."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Final, TypeVar
+
+from ambient.cli.exits import CliError, Exit
+from ambient.client import AsyncAmbient, errors
+
+Found = TypeVar("Found")
+
+_EXITS: Final[tuple[tuple[type[errors.ClientError], Exit], ...]] = (
+    (errors.Malformed, Exit.USAGE),
+    (errors.Invalid, Exit.USAGE),
+    (errors.TooLarge, Exit.USAGE),
+    (errors.NotFound, Exit.NOT_FOUND),
+    (errors.Unauthenticated, Exit.NOT_ALLOWED),
+    (errors.Forbidden, Exit.NOT_ALLOWED),
+    (errors.Conflict, Exit.CONFLICT),
+    (errors.CursorUnknown, Exit.CONFLICT),
+    (errors.RunFailed, Exit.FAILED),
+    (errors.SessionFailed, Exit.FAILED),
+    (errors.WaitedTooLong, Exit.TIMEOUT),
+    (errors.NoPlatform, Exit.UNREACHABLE),
+    (errors.Unreachable, Exit.UNREACHABLE),
+    (errors.Unavailable, Exit.UNREACHABLE),
+)
+
+
+def perform(work: Callable[[AsyncAmbient], Awaitable[Found]], project: str | None = None) -> Found:
+    """Do a piece of work with a client. Raises CliError for what the client raises."""
+
+    async def connected() -> Found:
+        async with AsyncAmbient(project=project) as ambient:
+            return await work(ambient)
+
+    try:
+        return asyncio.run(connected())
+    except errors.ClientError as exc:
+        raise translated(exc) from exc
+
+
+def translated(error: errors.ClientError) -> CliError:
+    """The error with its exit code."""
+    code = next((code for kind, code in _EXITS if isinstance(error, kind)), Exit.FAULT)
+    request = error.request_id if isinstance(error, errors.ApiError) else None
+    return CliError(str(error), hint=error.hint, exit=code, request=request)

@@ -1,0 +1,297 @@
+"""The command line against a small platform: what it prints where, and how it exits."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+
+import pytest
+import yaml
+
+from ambient.cli.main import call
+from support.platform import TOKEN, FakePlatform
+
+
+@dataclass
+class Ended:
+    exit: int
+    out: str
+    err: str
+
+
+Ambient = Callable[..., "asyncio.Future[Ended]"]
+
+
+@pytest.fixture
+async def platform(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[FakePlatform]:
+    async with FakePlatform().serving() as platform:
+        monkeypatch.setenv("AMBIENT_API_URL", platform.url)
+        monkeypatch.setenv("AMBIENT_TOKEN", TOKEN)
+        monkeypatch.delenv("AMBIENT_PROJECT", raising=False)
+        yield platform
+
+
+@pytest.fixture
+def ambient(capfd: pytest.CaptureFixture[str]) -> Ambient:
+    async def command(*arguments: str) -> Ended:
+        code = await asyncio.to_thread(call, arguments)
+        out, err = capfd.readouterr()
+        return Ended(code, out, err)
+
+    return command  # type: ignore[return-value]
+
+
+async def test_run_shows_the_work_and_ends_with_the_answer_alone_on_stdout(
+    platform: FakePlatform, ambient: Ambient
+) -> None:
+    ended = await ambient(
+        "run", "think Let me see.\nsay Working\nrun exit 3\nrun exit 0\ntodo a; b\nsay The answer"
+    )
+    assert (ended.exit, ended.out) == (0, "The answer\n")
+    lines = ended.err.splitlines()
+    assert "· Let me see." in lines
+    assert "⚙ bash: run exit 3" not in lines
+    assert [line for line in lines if "exit" in line] == [
+        "⚙ bash: exit 3",
+        "  ✕ exit 3 · 1.2 s",
+        "⚙ bash: exit 0",
+        "  ✓ exit 0 · 1.2 s · output",
+    ]
+    assert "  [ ] a" in lines
+    assert platform.sessions["session-1"].spec["stopOnRunFinished"] is True
+
+
+async def test_run_that_fails_exits_6_with_the_reason(
+    platform: FakePlatform, ambient: Ambient
+) -> None:
+    ended = await ambient("run", "say hi\nfail The model is away.", "--keep")
+    assert (ended.exit, ended.out) == (6, "")
+    assert "✕ The model is away. (model_error)" in ended.err
+    assert platform.sessions["session-1"].spec["stopOnRunFinished"] is False
+
+
+async def test_run_with_a_question_and_nobody_to_answer_exits_7_and_says_how(
+    platform: FakePlatform, ambient: Ambient
+) -> None:
+    ended = await ambient("run", "ask Which? | red | blue\nsay done")
+    assert ended.exit == 7
+    assert "next: ambient answer session-1 -p default" in ended.err
+    ended = await ambient("answer", "session-1", "--choose", "2", "--follow")
+    assert (ended.exit, ended.out) == (0, "done\n")
+    assert "You chose blue" in ended.err
+
+
+async def test_run_without_following_prints_the_name(
+    platform: FakePlatform, ambient: Ambient
+) -> None:
+    ended = await ambient("run", "wait", "--no-follow", "--name", "mine", "-q")
+    assert (ended.exit, ended.out, ended.err) == (0, "mine\n", "")
+
+
+async def test_run_that_takes_too_long_exits_8_and_the_session_goes_on(
+    platform: FakePlatform, ambient: Ambient
+) -> None:
+    ended = await ambient("run", "wait", "--timeout", "0.2")
+    assert ended.exit == 8
+    assert "next: Return with: ambient attach session-1" in ended.err
+    assert platform.sessions["session-1"].active is not None
+
+
+async def test_a_session_that_ends_while_it_is_followed_exits_6(
+    platform: FakePlatform, ambient: Ambient
+) -> None:
+    async with asyncio.TaskGroup() as tasks:
+        running = tasks.create_task(ambient("run", "wait"))  # type: ignore[arg-type]
+        while "session-1" not in platform.sessions or not platform.requests[-1].endswith("events"):
+            await asyncio.to_thread(bool)
+        session = platform.sessions["session-1"]
+        session.phase, session.reason, session.message = "Failed", "OutOfMemory", "Used 4 GiB."
+        await session.append("CUSTOM", name="ambient:phase", value={"phase": "Failed"})
+    ended = running.result()
+    assert ended.exit == 6
+    assert "error: Used 4 GiB." in ended.err
+    assert "next: ambient resume session-1 -p default" in ended.err
+
+
+async def test_what_an_agent_says_reaches_the_terminal_without_control_sequences(
+    platform: FakePlatform, ambient: Ambient
+) -> None:
+    ended = await ambient("run", "say \x1b]0;owned\x07\x1b[31mred\x1b[0m \x9b2Jtext")
+    assert "\x1b" not in ended.err + ended.out
+    assert ended.out == "red text\n"
+
+
+async def test_an_empty_prompt_is_wrong_use(platform: FakePlatform, ambient: Ambient) -> None:
+    ended = await ambient("run", "  ")
+    assert ended.exit == 2
+    assert "next: Say what to do" in ended.err
+    assert platform.requests == []
+
+
+async def test_send_follows_only_its_own_run(platform: FakePlatform, ambient: Ambient) -> None:
+    platform.add("one")
+    assert (await ambient("send", "one", "say first")).out.startswith("run-")
+    ended = await ambient("send", "one", "say second", "--follow")
+    assert (ended.exit, ended.out) == (0, "second\n")
+    assert "first" not in ended.err
+
+
+async def test_sending_to_a_stopped_session_exits_5(
+    platform: FakePlatform, ambient: Ambient
+) -> None:
+    platform.add("one").phase = "Stopped"
+    ended = await ambient("send", "one", "say hi")
+    assert ended.exit == 5
+    assert ended.err.splitlines() == ["error: The session is not running.", "request: req-1"]
+
+
+async def test_answering_what_nobody_asks_exits_5(platform: FakePlatform, ambient: Ambient) -> None:
+    platform.add("one")
+    ended = await ambient("answer", "one", "yes")
+    assert ended.exit == 5
+    assert "one asks nothing." in ended.err
+
+
+@pytest.mark.parametrize("form", ["table", "wide", "json", "yaml", "name", "jsonl"])
+async def test_every_form_works_on_sessions(
+    platform: FakePlatform, ambient: Ambient, form: str
+) -> None:
+    platform.add("one", displayName="Login")
+    platform.add("two")
+    ended = await ambient("get", "sessions", "-o", form)
+    assert ended.exit == 0
+    names = {
+        "table": lambda out: [line.split()[0] for line in out.splitlines()[1:]],
+        "wide": lambda out: [line.split()[0] for line in out.splitlines()[1:]],
+        "json": lambda out: [one["metadata"]["name"] for one in json.loads(out)["items"]],
+        "yaml": lambda out: [one["metadata"]["name"] for one in yaml.safe_load(out)["items"]],
+        "name": lambda out: [line.removeprefix("session/") for line in out.splitlines()],
+        "jsonl": lambda out: [json.loads(one)["metadata"]["name"] for one in out.splitlines()],
+    }[form](ended.out)
+    assert names == ["one", "two"]
+
+
+async def test_a_list_shows_word_and_sentence(platform: FakePlatform, ambient: Ambient) -> None:
+    session = platform.add("one", displayName="Login")
+    session.phase, session.reason, session.message = "Failed", "RunnerCrashed", "Exit code 3."
+    ended = await ambient("get", "s")
+    assert ended.out.splitlines()[0].split() == ["NAME", "STATUS", "AGE", "TITLE", "WHAT"]
+    assert "✕ Failed" in ended.out
+    assert ended.out.rstrip().endswith("Exit code 3.")
+
+
+async def test_an_empty_list_says_what_to_do_and_prints_no_data(
+    platform: FakePlatform, ambient: Ambient
+) -> None:
+    ended = await ambient("get", "sessions")
+    assert (ended.exit, ended.out) == (0, "")
+    assert "ambient run" in ended.err
+
+
+async def test_describe_names_reason_and_next_step(
+    platform: FakePlatform, ambient: Ambient
+) -> None:
+    session = platform.add("one")
+    session.phase, session.reason = "Stopped", "UserStopped"
+    ended = await ambient("describe", "session", "one")
+    assert "□ Stopped: Stopped by a user; files kept." in ended.out
+    assert "→ Resume: ambient resume one -p default" in ended.out
+
+
+async def test_deleting_without_a_terminal_wants_y(
+    platform: FakePlatform, ambient: Ambient
+) -> None:
+    platform.add("one")
+    ended = await ambient("delete", "session", "one")
+    assert (ended.exit, list(platform.sessions)) == (2, ["one"])
+    assert "next: Add -y." in ended.err
+    assert (await ambient("delete", "session", "one", "-y")).exit == 0
+    assert platform.sessions == {}
+
+
+async def test_stop_resume_interrupt_and_logs(platform: FakePlatform, ambient: Ambient) -> None:
+    session = platform.add("one")
+    assert "□ Stopped" in (await ambient("stop", "one", "--wait")).err
+    assert session.phase == "Stopped"
+    assert "○ Ready" in (await ambient("resume", "one", "--wait")).err
+    assert (await ambient("interrupt", "one")).exit == 5
+    assert (await ambient("logs", "one")).out == "log of one\n"
+
+
+async def test_waiting_prints_the_word_and_times_out_with_8(
+    platform: FakePlatform, ambient: Ambient
+) -> None:
+    session = platform.add("one")
+    assert (await ambient("wait", "one", "--for", "idle")).out == "Ready\n"
+    await session.begin("r", {"messages": [{"content": "wait"}]})
+    assert (await ambient("wait", "one", "--timeout", "0.2")).exit == 8
+    assert (await ambient("wait", "one", "--for", "tea")).exit == 2
+
+
+async def test_queue_lists_what_waits(platform: FakePlatform, ambient: Ambient) -> None:
+    session = platform.add("one")
+    session.runs["r1"] = {"runId": "r1", "status": "running"}
+    session.runs["r2"] = {"runId": "r2", "status": "queued"}
+    session.runs["r3"] = {"runId": "r3", "status": "queued"}
+    assert (await ambient("queue", "one", "-o", "name")).out == "run/r2\nrun/r3\n"
+
+
+async def test_files_go_both_ways(
+    platform: FakePlatform, ambient: Ambient, tmp_path: "object"
+) -> None:
+    local = f"{tmp_path}/notes.md"
+    platform.add("one").files["a/hello.txt"] = b"hi\n"
+    assert (await ambient("cp", "one:a/hello.txt", local)).exit == 0
+    assert (await ambient("cp", local, "one:b/")).exit == 0
+    assert platform.sessions["one"].files["b/notes.md"] == b"hi\n"
+    assert "a/hello.txt" in (await ambient("files", "one", "-o", "name")).out
+    assert (await ambient("cp", "one:nothing", local)).exit == 3
+    assert (await ambient("cp", "here", "there")).exit == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "exit", "said"),
+    [
+        (["get", "sessions", "nobody"], 3, "There is no session 'nobody'."),
+        (["get", "teapots"], 2, "There is no kind 'teapots'."),
+        (["get", "sessions", "--status", "sad"], 2, "There is no status 'sad'."),
+        (["nonsense"], 2, "No such command 'nonsense'."),
+        (["get"], 2, "Missing argument 'KIND'."),
+        (["api", "GET", "/projects"], 0, ""),
+    ],
+)
+async def test_exit_codes_tell_what_is_wrong(
+    platform: FakePlatform, ambient: Ambient, arguments: list[str], exit: int, said: str
+) -> None:
+    ended = await ambient(*arguments)
+    assert ended.exit == exit
+    assert said in ended.err
+
+
+async def test_a_wrong_token_exits_4(
+    platform: FakePlatform, ambient: Ambient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AMBIENT_TOKEN", "wrong")
+    assert (await ambient("get", "sessions")).exit == 4
+
+
+async def test_without_a_platform_it_exits_9_and_says_how_to_start_one(
+    ambient: Ambient, monkeypatch: pytest.MonkeyPatch, tmp_path: "object"
+) -> None:
+    monkeypatch.delenv("AMBIENT_API_URL", raising=False)
+    monkeypatch.setenv("AMBIENT_DATA", f"{tmp_path}/data")
+    ended = await ambient("run", "say hi")
+    assert ended.exit == 9
+    assert "next: Start the platform: ambient up" in ended.err
+
+
+async def test_help_needs_neither_platform_nor_client(ambient: Ambient) -> None:
+    ended = await ambient("--help")
+    assert ended.exit == 0
+    assert "One shot" in ended.out
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish", "powershell"])
+async def test_completion_prints_a_script(ambient: Ambient, shell: str) -> None:
+    ended = await ambient("completion", shell)
+    assert (ended.exit, "ambient" in ended.out) == (0, True)
