@@ -48,13 +48,13 @@ class RunnerProcess:
         return sorted((self.place / "journal").glob("*.jsonl"))
 
 
-def launch_env(folder: Path, token: Token | None, **launch: Any) -> dict[str, str]:
+def launch_env(folder: Path, accepted: Token | None, **launch: Any) -> dict[str, str]:
     """The environment of a runner whose place and workspace are in `folder`."""
     place = folder / "place"
     place.mkdir(mode=0o700, exist_ok=True, parents=True)
     (place / READY_FILE).unlink(missing_ok=True)
-    if token is not None:
-        (place / DIGESTS_KEY).write_text(write_digests([digest(token)]))
+    if accepted is not None:
+        (place / DIGESTS_KEY).write_text(write_digests([digest(accepted)]))
     orders = {
         "session": "s1",
         "project": "p1",
@@ -71,10 +71,10 @@ def launch_env(folder: Path, token: Token | None, **launch: Any) -> dict[str, st
 
 
 @contextmanager
-def running(folder: Path, token: Token | None = None, **launch: Any) -> Iterator[RunnerProcess]:
+def running(folder: Path, accepted: Token | None = None, **launch: Any) -> Iterator[RunnerProcess]:
     """Start a runner and end it. launch: fields of LaunchSpec, such as `place` or `secret_env`."""
     folder.mkdir(exist_ok=True, parents=True)
-    token = token or mint()
+    token = accepted or mint()
     env = launch_env(folder, token, **launch)
     place = Path(env["AMBIENT_STATE_DIR"])
     log = (folder / "runner.log").open("ab")

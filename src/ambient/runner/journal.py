@@ -182,6 +182,13 @@ class Journal:
         self._known(journal)
         return self.follow_old(journal, after)
 
+    async def last_of(self, journal: str | None) -> int:
+        """The number of a journal's newest event. Raises UnknownJournal."""
+        if journal is None or journal == self.id:
+            self.flush()
+            return self.last
+        return (await asyncio.to_thread(self._known(journal).lines)).total
+
     async def acknowledge(self, journal: str, through: int) -> None:
         """The caller has everything up to `through`. Raises UnknownJournal.
 

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any, Final
 
-from ambient.contract.names import JOURNAL_HEADER, JOURNALS_HEADER
+from ambient.contract.names import JOURNAL_HEADER, JOURNAL_LAST_HEADER, JOURNALS_HEADER
 from ambient.contract.runner_api import AckRequest, InterruptRequest, RunAccepted
 from ambient.runner.app import Handler
 from ambient.runner.blobs import BlobStore
@@ -70,8 +70,10 @@ class RunRoutes:
         if not after.isdecimal():
             raise InvalidParameter("`after` is the number of the last event that you have.")
         journal = request.query.get("journal") or None
+        last = b"%d" % await self._journal.last_of(journal)
         found = self._journal.frames_of(journal, int(after))
-        return Stream(found, headers=self._headers(journal))
+        headers = [*self._headers(journal), (JOURNAL_LAST_HEADER.encode(), last)]
+        return Stream(found, headers=headers)
 
     async def ack(self, request: Request) -> Reply:
         """The caller has stored a journal up to a number."""
