@@ -74,10 +74,10 @@ class Prompts:
         """
         found = await self._store.get(session)
         head = await self._log.head(session)
+        if existing := await self._known(session, body.get("runId")):
+            return Sent(run=existing, status="existing")
         recent, _ = await self._log.runs(session, limit=MAX_QUEUE)
         prompt = self._prompt(caller, found, head, {**body, "messages": new_messages(body, recent)})
-        if existing := await self._known(session, prompt.run_id):
-            return Sent(run=existing, status="existing")
         if found.phase not in TAKES_PROMPTS or found.deleted_at is not None:
             raise NotRunning(phase=found.phase)
         how = admit(head, await self._strategy(found, body), prompt.resume, found.features)
@@ -151,7 +151,7 @@ class Prompts:
             raise Invalid.field(
                 "messages", "holds no user message", hint='Send {"role": "user", "content": "…"}.'
             )
-        auto = [one["id"] for one in signed if (one.get("metadata") or {}).get("autoSent") is True]
+        auto = [one["id"] for one in signed if _is_automatic(one)]
         return Prompt(
             run_id=RunId(str(body.get("runId") or self._new_id())),
             parent_run_id=body.get("parentRunId"),
@@ -185,9 +185,11 @@ class Prompts:
             names = ", ".join(Strategy)
             raise Invalid.field("multitaskStrategy", f"must be one of {names}") from None
 
-    async def _known(self, session: SessionId, run: RunId) -> Run | None:
+    async def _known(self, session: SessionId, run: object) -> Run | None:
+        if not run:
+            return None
         try:
-            return await self._log.run(session, run)
+            return await self._log.run(session, RunId(str(run)))
         except RunNotFound:
             return None
 
@@ -225,9 +227,14 @@ def new_messages(body: Mapping[str, Any], recent: Sequence[Run]) -> list[Event]:
     if not isinstance(messages, list) or not all(isinstance(one, dict) for one in messages):
         raise Invalid.field("messages", "must be a list of messages")
     told = [at for at, one in enumerate(messages) if one.get("role") not in _FROM_PEOPLE]
-    known = {one.get("id") for run in recent for one in run.prompt.messages}
+    known = {one["id"] for run in recent for one in run.prompt.messages if one.get("id")}
     fresh = messages[told[-1] + 1 if told else 0 :]
-    return [one for one in fresh if not one.get("id") or one["id"] not in known]
+    return [one for one in fresh if _is_automatic(one) or one.get("id") not in known]
+
+
+def _is_automatic(message: Mapping[str, Any]) -> bool:
+    """Sent again under the same id, so that the log can tell that its run exists."""
+    return (message.get("metadata") or {}).get("autoSent") is True
 
 
 def _answers(
