@@ -1,0 +1,401 @@
+"""Runs and streams (api.md 3.10, 3.11, 4)."""
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from typing import Annotated, Any, Final, Literal
+
+from fastapi import Query as Param
+from fastapi import Request
+from pydantic import ConfigDict, Field, ValidationError
+from starlette.responses import Response
+
+from ambient.contract.events import Event
+from ambient.contract.resources import Resource, Strategy
+from ambient.core.errors import InvalidParameter
+from ambient.core.model import Principal, RunId, SessionId, session_id
+from ambient.core.service.streams import Stream
+from ambient.server import wire
+from ambient.server.access import (
+    Bot,
+    Declared,
+    Guard,
+    Person,
+    ProjectName,
+    SessionName,
+    caller_of,
+)
+from ambient.server.body import decode
+from ambient.server.content import partial
+from ambient.server.errors import explain
+from ambient.server.limits import StreamSlots
+from ambient.server.routes.session import ONE
+from ambient.server.services import Services
+from ambient.server.sse import MEDIA_TYPE, EventStream
+
+AGUI: Final = ONE + "/agui"
+MAX_FEEDBACK: Final = 256 << 10
+_TASK: Final = r"^[A-Za-z0-9_-]{1,128}$"
+_REF: Final = r"^[A-Za-z0-9._-]{1,128}$"
+
+RunName = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]+$")]
+TaskName = Annotated[str, Field(pattern=_TASK)]
+
+
+class RunMessage(Resource):
+    """A message; whatever else it carries goes on untouched."""
+
+    model_config = ConfigDict(extra="allow")
+
+    id: str | None = Field(default=None, max_length=200)
+    role: str
+    content: str | list[Any] | dict[str, Any] | None = None
+    metadata: dict[str, Any] | None = None
+
+
+class RunAnswer(Resource):
+    """An answer to an open question."""
+
+    model_config = ConfigDict(extra="allow")
+
+    interrupt_id: str
+    status: Literal["resolved", "cancelled"] = "resolved"
+    payload: Any = None
+
+
+class RunInput(Resource):
+    """AG-UI's RunAgentInput, and `multitaskStrategy`; nothing unknown is removed."""
+
+    model_config = ConfigDict(extra="allow")
+
+    thread_id: str | None = None
+    run_id: RunName | None = None
+    parent_run_id: RunName | None = None
+    messages: list[RunMessage] = Field(default_factory=list)
+    state: Any = None
+    tools: list[Any] | None = None
+    context: list[Any] | dict[str, Any] | None = None
+    forwarded_props: Any = None
+    resume: list[RunAnswer] | None = None
+    multitask_strategy: Strategy | None = None
+
+
+class RunSent(Resource):
+    """What became of a prompt. position: its place in the queue, from 1."""
+
+    run_id: str
+    thread_id: str
+    status: Literal["started", "queued", "existing"]
+    position: int | None = None
+
+
+class InterruptRun(Resource):
+    """The run to interrupt; absent: the active one."""
+
+    run_id: RunName | None = None
+
+
+class InterruptReply(Resource):
+    """status: interrupted, cancelled (it waited) or finished (it had ended)."""
+
+    message: str
+    run_id: str
+    status: str
+
+
+class Feedback(Resource):
+    """META feedback (api.md 3.11)."""
+
+    type: Literal["META"]
+    meta_type: Literal["thumbs_up", "thumbs_down"]
+    payload: dict[str, Any]
+    thread_id: str | None = None
+    ts: int | None = None
+
+
+class FeedbackReply(Resource):
+    """status: sent, or stored (not forwarded yet)."""
+
+    message: str
+    status: str
+
+
+class Page(Resource):
+    """A page of a list."""
+
+    limit: int = Field(default=20, ge=1)
+    offset: int = Field(default=0, ge=0, le=2**53)
+
+
+_RUN_BODY: Final = {
+    "openapi_extra": {
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": RunInput.model_json_schema()}},
+        }
+    }
+}
+
+
+class AguiRoutes:
+    """The routes of runs and streams. slots: how many streams are open. stalled_seconds: how long
+    a reader may take nothing."""
+
+    def __init__(
+        self,
+        services: Services,
+        guard: Guard,
+        slots: StreamSlots,
+        *,
+        max_prompt: int,
+        stalled_seconds: float,
+    ) -> None:
+        self._services = services
+        self._guard = guard
+        self._slots = slots
+        self._max_prompt = max_prompt
+        self._stalled_seconds = stalled_seconds
+
+    def declared(self) -> list[Declared]:
+        """Each route with its callers."""
+        return [
+            Declared(
+                method="POST",
+                path=AGUI + "/run",
+                endpoint=self.run,
+                person=Person.EDIT,
+                bot=Bot.SAME_OWNER,
+                body=self._max_prompt,
+                streams=True,
+                reply=RunSent,
+                extra=_RUN_BODY,
+            ),
+            Declared(
+                method="GET",
+                path=AGUI + "/events",
+                endpoint=self.events,
+                person=Person.VIEW,
+                streams=True,
+            ),
+            Declared(
+                method="POST",
+                path=AGUI + "/interrupt",
+                endpoint=self.interrupt,
+                person=Person.EDIT,
+                reply=InterruptReply,
+            ),
+            *self._lookups(),
+            *self._feedback(),
+        ]
+
+    def _lookups(self) -> list[Declared]:
+        get, view = "GET", Person.VIEW
+        return [
+            Declared(
+                method=get,
+                path=AGUI + "/runs",
+                endpoint=self.runs,
+                person=view,
+                reply=wire.RunList,
+            ),
+            Declared(
+                method=get,
+                path=AGUI + "/runs/{run}",
+                endpoint=self.one_run,
+                person=view,
+                reply=wire.RunReply,
+            ),
+            Declared(method=get, path=AGUI + "/blobs/{ref}", endpoint=self.blob, person=view),
+            Declared(
+                method=get, path=AGUI + "/capabilities", endpoint=self.capabilities, person=view
+            ),
+            Declared(method=get, path=AGUI + "/tasks", endpoint=self.tasks, person=view),
+            Declared(
+                method="POST",
+                path=AGUI + "/tasks/{task}/stop",
+                endpoint=self.stop_task,
+                person=Person.EDIT,
+            ),
+            Declared(
+                method=get,
+                path=AGUI + "/tasks/{task}/output",
+                endpoint=self.task_output,
+                person=view,
+            ),
+        ]
+
+    def _feedback(self) -> list[Declared]:
+        return [
+            Declared(
+                method="POST",
+                path=AGUI + "/feedback",
+                endpoint=self.feedback,
+                person=Person.EDIT,
+                body=MAX_FEEDBACK,
+                reply=FeedbackReply,
+            ),
+            Declared(
+                method="POST",
+                path=ONE + "/runner/feedback",
+                endpoint=self.feedback,
+                person=Person.NOBODY,
+                bot=Bot.OWN_SESSION,
+                body=MAX_FEEDBACK,
+                reply=FeedbackReply,
+                extra={"operation_id": "runner_feedback"},
+            ),
+        ]
+
+    async def run(self, request: Request, project: ProjectName, session: SessionName) -> Response:
+        """Give it a prompt, or answer its questions. `Accept: text/event-stream`: follow the run;
+        closing that connection does not stop the run."""
+        found = session_id(project, session)
+        caller = caller_of(request)
+        self._guard.slow_runs(caller, found)
+        body = _read_run(decode(await request.body()))
+        sent = await self._services.prompts.send(caller, found, body)
+        if _wants_stream(request):
+            stream = await self._services.streams.run(found, sent.run.run_id)
+            return self._stream(stream, caller, found)
+        return wire.reply(
+            RunSent(
+                run_id=sent.run.run_id,
+                thread_id=session,
+                status=sent.status,
+                position=None if sent.position is None else sent.position + 1,
+            )
+        )
+
+    async def events(
+        self,
+        request: Request,
+        project: ProjectName,
+        session: SessionName,
+        after: Annotated[int | None, Param(ge=0, le=2**53)] = None,
+        view: Literal["raw"] | None = None,
+        run: str | None = None,
+    ) -> Response:
+        """The session's events: from a cursor, or with a prelude, and then as they come."""
+        found = session_id(project, session)
+        streams = self._services.streams
+        await self._services.sessions.get(found)
+        if run is not None:
+            stream = await streams.run(found, RunId(run))
+        else:
+            cursor = _cursor(request.headers.get("last-event-id"), after)
+            stream = await streams.session(found, after=cursor, raw=view == "raw")
+        return self._stream(stream, caller_of(request), found)
+
+    async def interrupt(
+        self, project: ProjectName, session: SessionName, body: InterruptRun | None = None
+    ) -> Response:
+        """End the active run, or take one out of the queue."""
+        asked = RunId(body.run_id) if body and body.run_id else None
+        run, status = await self._services.prompts.interrupt(session_id(project, session), asked)
+        return wire.reply(
+            InterruptReply(message=_INTERRUPTED.get(status, "Done."), run_id=run, status=status)
+        )
+
+    async def runs(
+        self, project: ProjectName, session: SessionName, page: Annotated[Page, Param()]
+    ) -> Response:
+        """Runs, newest first; those queued are the queue."""
+        found = (await self._services.sessions.get(session_id(project, session))).session
+        limit = min(page.limit, 100)
+        items, total = await self._services.log.runs(found.id, limit=limit, offset=page.offset)
+        return wire.page(map(wire.run, items), total=total, limit=limit, offset=page.offset)
+
+    async def one_run(self, project: ProjectName, session: SessionName, run: str) -> Response:
+        """One run."""
+        found = (await self._services.sessions.get(session_id(project, session))).session
+        return wire.reply(wire.run(await self._services.log.run(found.id, RunId(run))))
+
+    async def blob(
+        self,
+        request: Request,
+        project: ProjectName,
+        session: SessionName,
+        ref: Annotated[str, Field(pattern=_REF)],
+    ) -> Response:
+        """A large result, whole or a range."""
+        found = (await self._services.sessions.get(session_id(project, session))).session
+        data = await self._services.workspaces.blob(found.id, ref)
+        return partial(data, request.headers.get("range"))
+
+    async def capabilities(self, project: ProjectName, session: SessionName) -> Response:
+        """What the session's runner can do; `live` false: its last known answer."""
+        await self._services.sessions.get(session_id(project, session))
+        found, live = await self._services.workspaces.capabilities(session_id(project, session))
+        return wire.plain({**found.model_dump(exclude_none=True), "live": live})
+
+    async def tasks(self, project: ProjectName, session: SessionName) -> Response:
+        """Background tasks."""
+        found = await self._services.workspaces.tasks(session_id(project, session))
+        return wire.plain({"tasks": list(found)})
+
+    async def stop_task(
+        self, project: ProjectName, session: SessionName, task: TaskName
+    ) -> Response:
+        """End a background task."""
+        await self._services.workspaces.stop_task(session_id(project, session), task)
+        return wire.plain({"message": "The task was asked to stop."})
+
+    async def task_output(
+        self, project: ProjectName, session: SessionName, task: TaskName
+    ) -> Response:
+        """What a background task printed."""
+        found = session_id(project, session)
+        return wire.plain(dict(await self._services.workspaces.task_output(found, task)))
+
+    async def feedback(
+        self, request: Request, project: ProjectName, session: SessionName, body: Feedback
+    ) -> Response:
+        """Keep what a person thinks of an answer; the runner is told when it can be."""
+        event: Event = body.model_dump(by_alias=True, exclude_none=True)
+        status = await self._services.prompts.feedback(
+            caller_of(request), session_id(project, session), event
+        )
+        return wire.reply(FeedbackReply(message="Thank you.", status=status))
+
+    def _stream(self, stream: Stream, caller: Principal, session: SessionId) -> EventStream:
+        return EventStream(
+            stream.chunks,
+            mode=stream.mode,
+            slot=self._slot(caller, session),
+            closing=self._services.closing,
+            stalled_seconds=self._stalled_seconds,
+        )
+
+    def _slot(self, caller: Principal, session: SessionId) -> AbstractContextManager[None]:
+        who = caller.session or caller.user_id
+        return self._slots.taken(who, session, limited=self._guard.is_limited(caller))
+
+
+_INTERRUPTED: Final = {
+    "interrupted": "The run was interrupted.",
+    "cancelled": "The prompt was taken out of the queue.",
+    "finished": "The run had ended already.",
+}
+
+
+def _read_run(body: Any) -> Mapping[str, Any]:
+    """The body as sent, checked; null means absent."""
+    try:
+        RunInput.model_validate(body)
+    except ValidationError as exc:
+        raise explain(exc.errors()) from None
+    found = {key: value for key, value in body.items() if value is not None}
+    found.setdefault("messages", [])
+    return found
+
+
+def _wants_stream(request: Request) -> bool:
+    return MEDIA_TYPE in request.headers.get("accept", "").lower()
+
+
+def _cursor(header: str | None, after: int | None) -> int | None:
+    """The reader's cursor; the header wins, as browsers send it when they come back."""
+    if not header:
+        return after
+    if not header.isascii() or not header.isdigit() or len(header) > 16:
+        raise InvalidParameter("Last-Event-ID must be the number of an event.")
+    return int(header)

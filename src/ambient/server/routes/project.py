@@ -1,0 +1,213 @@
+"""Projects, their settings, and what may be chosen in them (api.md 3.2, 3.7)."""
+
+from typing import Annotated, Any, Final
+
+from fastapi import Query as Param
+from fastapi import Request
+from pydantic import Field
+from starlette.responses import Response
+
+from ambient.contract.registry import MODELS, RUNNER_TYPES, Model, RunnerType
+from ambient.contract.resources import GroupAccess, Resource, Strategy
+from ambient.core.errors import Invalid
+from ambient.core.model import Role
+from ambient.server import wire
+from ambient.server.access import (
+    Bot,
+    Declared,
+    Guard,
+    Person,
+    ProjectName,
+    caller_of,
+)
+from ambient.server.services import Services
+
+ALL: Final = "/api/projects"
+ONE: Final = ALL + "/{project}"
+
+
+class CreateProject(Resource):
+    """A new project."""
+
+    name: str
+    display_name: str = Field(default="", max_length=200)
+    description: str = Field(default="", max_length=4000)
+
+
+class UpdateProject(Resource):
+    """What to change; a name must be the project's."""
+
+    name: str | None = None
+    display_name: str | None = Field(default=None, max_length=200)
+    description: str | None = Field(default=None, max_length=4000)
+
+
+class ChangeSettings(Resource):
+    """Any subset of the settings."""
+
+    default_runner_type: str | None = None
+    inactivity_timeout_seconds: int | None = Field(default=None, ge=0)
+    multitask_strategy: Strategy | None = None
+    group_access: tuple[GroupAccess, ...] | None = None
+    repositories: tuple[dict[str, Any], ...] | None = Field(default=None, max_length=100)
+
+
+class ProjectParameters(Resource):
+    """Filter and page."""
+
+    search: str = Field(default="", max_length=200)
+    limit: int = Field(default=20, ge=1)
+    offset: int = Field(default=0, ge=0, le=2**53)
+
+
+class AccessReply(Resource):
+    """What the caller may do in a project."""
+
+    project: str
+    allowed: bool
+    reason: str
+    user_role: str | None
+
+
+class ModelsReply(Resource):
+    """Models that can be chosen."""
+
+    models: tuple[Model, ...]
+    default_model: str
+
+
+class ProjectRoutes:
+    """The routes of projects."""
+
+    def __init__(self, services: Services, guard: Guard) -> None:
+        self._projects = services.projects
+        self._authorizer = services.authorizer
+        self._guard = guard
+
+    def declared(self) -> list[Declared]:
+        """Each route with its callers."""
+        one, view, admin = wire.ProjectReply, Person.VIEW, Person.ADMIN
+        user, listed = Person.USER, wire.ProjectList
+        chosen, prefs = ONE + "/settings", wire.SettingsReply
+        return [
+            Declared(method="GET", path=ALL, endpoint=self.list, person=user, reply=listed),
+            Declared(
+                method="POST", path=ALL, endpoint=self.create, person=user, status=201, reply=one
+            ),
+            Declared(method="GET", path=ONE, endpoint=self.get, person=view, reply=one),
+            Declared(method="PUT", path=ONE, endpoint=self.update, person=admin, reply=one),
+            Declared(method="DELETE", path=ONE, endpoint=self.delete, person=admin, status=204),
+            Declared(
+                method="GET",
+                path=ONE + "/access",
+                endpoint=self.access,
+                person=user,
+                reply=AccessReply,
+            ),
+            Declared(method="GET", path=chosen, endpoint=self.settings, person=view, reply=prefs),
+            Declared(
+                method="PUT", path=chosen, endpoint=self.change_settings, person=admin, reply=prefs
+            ),
+            Declared(
+                method="GET",
+                path=ONE + "/models",
+                endpoint=self.models,
+                person=view,
+                bot=Bot.PROJECT,
+                reply=ModelsReply,
+            ),
+            Declared(
+                method="GET",
+                path=ONE + "/runner-types",
+                endpoint=self.runner_types,
+                person=view,
+                bot=Bot.PROJECT,
+                reply=list[RunnerType],
+            ),
+        ]
+
+    async def list(
+        self, request: Request, parameters: Annotated[ProjectParameters, Param()]
+    ) -> Response:
+        """Projects that the caller can see, by name."""
+        caller = caller_of(request)
+        found = [
+            one
+            for one in await self._projects.list(parameters.search)
+            if await self._authorizer.role(caller, one.name) is not None
+        ]
+        limit, offset = min(parameters.limit, 100), parameters.offset
+        shown = map(wire.project, found[offset : offset + limit])
+        return wire.page(shown, total=len(found), limit=limit, offset=offset)
+
+    async def create(self, request: Request, body: CreateProject) -> Response:
+        """Create a project; the caller becomes its admin."""
+        found = await self._projects.create(
+            caller_of(request), body.name, body.display_name, body.description
+        )
+        return wire.reply(wire.project(found), 201)
+
+    async def get(self, project: ProjectName) -> Response:
+        """One project."""
+        return wire.reply(wire.project(await self._projects.get(project)))
+
+    async def update(self, project: ProjectName, body: UpdateProject) -> Response:
+        """Change its words."""
+        if body.name not in (None, project):
+            raise Invalid.field("name", "cannot be changed")
+        found = await self._projects.update(project, body.display_name, body.description)
+        return wire.reply(wire.project(found))
+
+    async def delete(self, project: ProjectName) -> Response:
+        """Delete it with all its sessions."""
+        await self._projects.delete(project)
+        return Response(status_code=204)
+
+    async def access(self, request: Request, project: ProjectName) -> Response:
+        """What the caller may do here."""
+        await self._projects.get(project)
+        role = await self._authorizer.role(caller_of(request), project)
+        reply = AccessReply(
+            project=project,
+            allowed=role is not None,
+            reason=f"You are {Role(role)} here." if role else "You have no role here.",
+            user_role=role,
+        )
+        return wire.plain(reply.model_dump(by_alias=True))
+
+    async def settings(self, project: ProjectName) -> Response:
+        """The project's settings."""
+        found = wire.settings((await self._projects.get(project)).settings)
+        return wire.plain(found.model_dump(by_alias=True))
+
+    async def change_settings(self, project: ProjectName, body: ChangeSettings) -> Response:
+        """Change some settings; null takes one back to its default."""
+        old = (await self._projects.get(project)).settings
+        given = {name: getattr(body, name) for name in body.model_fields_set}
+        fields = type(old).model_fields
+        changes = {
+            name: fields[name].default if value is None else value for name, value in given.items()
+        }
+        new = await self._projects.settings(project, old.model_copy(update=changes))
+        return wire.plain(wire.settings(new.settings).model_dump(by_alias=True))
+
+    async def models(self, project: ProjectName, provider: str = "") -> Response:
+        """Models that can be chosen, of one provider or all."""
+        await self._projects.get(project)
+        found = tuple(one for one in MODELS if provider in ("", one.provider))
+        default = next((one.id for one in found if one.is_default), "")
+        return wire.reply(ModelsReply(models=found, default_model=default))
+
+    async def runner_types(self, project: ProjectName) -> Response:
+        """Runner types that a session here may have."""
+        await self._projects.get(project)
+        return runner_types()
+
+
+def runner_types() -> Response:
+    """Every runner type of this release."""
+    found = [
+        one.model_dump(by_alias=True, exclude={"agent_state_dir"}, mode="json")
+        for one in RUNNER_TYPES
+    ]
+    return wire.plain(found)

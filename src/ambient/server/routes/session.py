@@ -1,0 +1,350 @@
+"""Sessions (api.md 3.9), the model switch (3.13) and the token's rotation."""
+
+import hashlib
+from collections.abc import AsyncIterator
+from typing import Annotated, Final, Literal
+
+from fastapi import Query as Param
+from fastapi import Request
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
+
+from ambient.contract.names import BRANCH_PREFIX
+from ambient.contract.resources import AgenticSession
+from ambient.core.errors import AlreadyExists
+from ambient.core.model import Principal, Role, Session, StopReason, session_id
+from ambient.core.ports import Listed
+from ambient.core.service.sessions import Created, Draft
+from ambient.server import wire
+from ambient.server.access import (
+    Bot,
+    Declared,
+    Guard,
+    Person,
+    ProjectName,
+    SessionName,
+    caller_of,
+)
+from ambient.server.idempotency import Replies
+from ambient.server.routes.session_body import (
+    ChosenModel,
+    CloneSession,
+    CreatedReply,
+    CreateSession,
+    DisplayName,
+    ListParameters,
+    PatchReply,
+    PatchSession,
+    StopSession,
+    UpdateSession,
+)
+from ambient.server.services import Services
+
+ALL: Final = "/api/projects/{project}/agentic-sessions"
+ONE: Final = ALL + "/{session}"
+MAX_TAIL: Final = 5000
+
+
+class SessionRoutes:
+    """The routes of sessions."""
+
+    def __init__(self, services: Services, guard: Guard, replies: Replies) -> None:
+        self._sessions = services.sessions
+        self._streams = services.streams
+        self._workspaces = services.workspaces
+        self._clock = services.clock
+        self._guard = guard
+        self._replies = replies
+
+    def declared(self) -> list[Declared]:
+        """Each route with its callers."""
+        return [
+            *self._reads(),
+            *self._writes(),
+        ]
+
+    def _reads(self) -> list[Declared]:
+        get, view = "GET", Person.VIEW
+        same = Bot.SAME_OWNER
+        listed = wire.SessionList
+        return [
+            Declared(
+                method=get, path=ONE, endpoint=self.get, person=view, bot=same, reply=AgenticSession
+            ),
+            Declared(
+                method=get, path=ALL, endpoint=self.list, person=view, bot=Bot.PROJECT, reply=listed
+            ),
+            Declared(
+                method=get,
+                path=ONE + "/export",
+                endpoint=self.export,
+                person=view,
+                bot=same,
+                streams=True,
+            ),
+            Declared(
+                method=get, path=ONE + "/pod-events", endpoint=self.process_events, person=view
+            ),
+            Declared(method=get, path=ONE + "/logs", endpoint=self.logs, person=Person.EDIT),
+        ]
+
+    def _writes(self) -> list[Declared]:
+        post, put, edit = "POST", "PUT", Person.EDIT
+        one = AgenticSession
+        return [
+            Declared(
+                method=post,
+                path=ALL,
+                endpoint=self.create,
+                person=edit,
+                bot=Bot.PROJECT,
+                status=201,
+                reply=CreatedReply,
+            ),
+            Declared(method=put, path=ONE, endpoint=self.update, person=edit, reply=one),
+            Declared(method="PATCH", path=ONE, endpoint=self.patch, person=edit, reply=PatchReply),
+            Declared(
+                method="DELETE", path=ONE, endpoint=self.delete, person=Person.CREATOR, status=204
+            ),
+            Declared(
+                method=post,
+                path=ONE + "/start",
+                endpoint=self.start,
+                person=edit,
+                bot=Bot.SAME_OWNER,
+                status=202,
+                reply=one,
+            ),
+            Declared(
+                method=post,
+                path=ONE + "/stop",
+                endpoint=self.stop,
+                person=edit,
+                bot=Bot.SAME_OWNER,
+                status=202,
+                reply=one,
+            ),
+            Declared(
+                method=put, path=ONE + "/displayname", endpoint=self.rename, person=edit, reply=one
+            ),
+            Declared(
+                method=post, path=ONE + "/model", endpoint=self.set_model, person=edit, reply=one
+            ),
+            Declared(
+                method=post,
+                path=ONE + "/clone",
+                endpoint=self.clone,
+                person=Person.VIEW,
+                status=201,
+                reply=one,
+            ),
+        ]
+
+    async def create(self, request: Request, project: ProjectName, body: CreateSession) -> Response:
+        """Create a session; it starts by itself."""
+        caller = caller_of(request)
+        self._guard.slow_creates(caller)
+        draft = body.draft()
+        key = self._replies.key_of(request, caller, "create", project)
+        if key is None:
+            return _created(await self._sessions.create(caller, project, draft))
+
+        async def make() -> Response:
+            return _created(await self._create_once(caller, project, draft, key))
+
+        return await self._replies.once(key, make)
+
+    async def _create_once(
+        self, caller: Principal, project: str, draft: Draft, key: str
+    ) -> Created:
+        """A generated name follows from the key, so a repetition cannot make a second session,
+        also when a restart in between has forgotten the first reply."""
+        if draft.name is not None:
+            return await self._sessions.create(caller, project, draft)
+        name = f"session-{hashlib.sha256(key.encode()).hexdigest()[:32]}"
+        named = Draft(
+            spec=draft.spec,
+            name=name,
+            labels=draft.labels,
+            annotations=draft.annotations,
+            parent=draft.parent,
+        )
+        try:
+            return await self._sessions.create(caller, project, named)
+        except AlreadyExists:
+            return Created(session=(await self._sessions.get(session_id(project, name))).session)
+
+    async def get(self, project: ProjectName, session: SessionName) -> Response:
+        """One session."""
+        return await self._reply(await self._sessions.get(session_id(project, session)))
+
+    async def list(
+        self,
+        request: Request,
+        project: ProjectName,
+        parameters: Annotated[ListParameters, Param()],
+    ) -> Response:
+        """A page of sessions."""
+        query = parameters.query(project, caller_of(request))
+        found = await self._sessions.list(query)
+        return wire.page(
+            (wire.session(one) for one in found.items),
+            total=found.total,
+            limit=query.limit,
+            offset=query.offset,
+            lower_bound=found.total_is_lower_bound,
+        )
+
+    async def update(
+        self, project: ProjectName, session: SessionName, body: UpdateSession
+    ) -> Response:
+        """Change some of what is wanted."""
+        changes = {name: getattr(body, name) for name in body.model_fields_set}
+        return await self._reply(await self._sessions.update(session_id(project, session), changes))
+
+    async def patch(
+        self, project: ProjectName, session: SessionName, body: PatchSession
+    ) -> Response:
+        """Set and delete labels and annotations."""
+        found = await self._sessions.annotate(
+            session_id(project, session),
+            labels=body.metadata.labels or {},
+            annotations=body.metadata.annotations or {},
+        )
+        return wire.reply(
+            PatchReply(
+                message="The session was changed.",
+                annotations=dict(found.annotations),
+                labels=dict(found.labels),
+            )
+        )
+
+    async def delete(self, project: ProjectName, session: SessionName) -> Response:
+        """Delete it, with its files and history."""
+        await self._sessions.get(session_id(project, session))
+        await self._sessions.delete(session_id(project, session))
+        return Response(status_code=204)
+
+    async def start(self, project: ProjectName, session: SessionName) -> Response:
+        """Wish that it runs."""
+        found = await self._sessions.start(session_id(project, session))
+        return await self._reply(found, 202)
+
+    async def stop(
+        self, project: ProjectName, session: SessionName, body: StopSession | None = None
+    ) -> Response:
+        """Wish that it stops."""
+        asked = body.reason if body else None
+        reason = StopReason(asked) if asked in set(StopReason) else StopReason.USER
+        return await self._reply(
+            await self._sessions.stop(session_id(project, session), reason), 202
+        )
+
+    async def rename(
+        self, project: ProjectName, session: SessionName, body: DisplayName
+    ) -> Response:
+        """Give it another display name."""
+        changes = {"display_name": body.display_name}
+        return await self._reply(await self._sessions.update(session_id(project, session), changes))
+
+    async def set_model(
+        self, project: ProjectName, session: SessionName, body: ChosenModel
+    ) -> Response:
+        """Switch the model; in force at the next pause."""
+        return await self._reply(
+            await self._sessions.set_model(session_id(project, session), body.model)
+        )
+
+    async def clone(
+        self, request: Request, project: ProjectName, session: SessionName, body: CloneSession
+    ) -> Response:
+        """Make a session with the same orders; the caller becomes its owner."""
+        caller = caller_of(request)
+        await self._guard.require(caller, body.target_project, Role.EDIT)
+        self._guard.slow_creates(caller)
+
+        async def make() -> Response:
+            source = session_id(project, session)
+            made = await self._sessions.clone(
+                caller, source, body.target_project, body.new_session_name
+            )
+            return await self._reply(await self._sessions.get(made.session.id), 201)
+
+        key = self._replies.key_of(request, caller, "clone", f"{project}/{session}")
+        return await make() if key is None else await self._replies.once(key, make)
+
+    async def export(
+        self,
+        project: ProjectName,
+        session: SessionName,
+        format: Literal["json", "jsonl"] = "json",
+    ) -> Response:
+        """Everything that happened, as a file."""
+        found = await self._sessions.get(session_id(project, session))
+        events = await self._streams.export(found.session.id)
+        lines = format == "jsonl"
+        body = _lines(events) if lines else self._document(found.session, events)
+        return StreamingResponse(
+            body,
+            media_type="application/jsonl" if lines else wire.JSON,
+            headers={"Content-Disposition": f'attachment; filename="{session}.{format}"'},
+        )
+
+    async def process_events(self, project: ProjectName, session: SessionName) -> Response:
+        """What the supervisor saw of the runner's process, in the shape of Pod events."""
+        found = (await self._sessions.get(session_id(project, session))).session
+        events = [
+            {
+                "type": "Warning" if one.status == "False" else "Normal",
+                "reason": one.reason or one.type,
+                "message": one.message,
+                "timestamp": one.last_transition_time,
+                "count": 1,
+            }
+            for one in found.conditions
+        ]
+        return wire.plain({"events": events})
+
+    async def logs(
+        self,
+        project: ProjectName,
+        session: SessionName,
+        tail: Annotated[int, Param(ge=0, le=MAX_TAIL)] = 200,
+    ) -> Response:
+        """The newest lines of the runner's log."""
+        found = await self._sessions.get(session_id(project, session))
+        return PlainTextResponse(await self._workspaces.logs(found.session.id, tail))
+
+    async def _reply(self, listed: Listed, status: int = 200) -> Response:
+        return wire.reply(wire.session(listed, await self._sessions.result(listed)), status)
+
+    async def _document(self, found: Session, events: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        head = {
+            "sessionId": found.name,
+            "projectName": found.project,
+            "exportDate": wire.stamp(self._clock.now()),
+            "hasLegacy": False,
+        }
+        yield bytes(wire.plain(head).body)[:-1] + b',"aguiEvents":['
+        comma = b""
+        async for one in events:
+            yield comma + one
+            comma = b","
+        yield b"]}"
+
+
+async def _lines(events: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    async for one in events:
+        yield one + b"\n"
+
+
+def _created(made: Created) -> Response:
+    return wire.reply(
+        CreatedReply(
+            message="The session was created.",
+            name=made.session.name,
+            uid=made.session.uid,
+            auto_branch=f"{BRANCH_PREFIX}{made.session.name}",
+            warnings=made.warnings or None,
+        ),
+        201,
+    )

@@ -1,0 +1,172 @@
+"""What the routes of sessions take and give (api.md 2.3, 3.9)."""
+
+from typing import Any, Final
+
+from pydantic import Field
+
+from ambient.contract.resources import (
+    LlmSettings,
+    McpServers,
+    Repo,
+    Resource,
+    SessionSpec,
+    Workflow,
+)
+from ambient.core.model import Principal
+from ambient.core.ports import Query
+from ambient.core.service.sessions import Draft
+from ambient.server.selector import parse as parse_selector
+
+
+class CreateSession(Resource):
+    """What a create may say; what is absent is chosen by the platform."""
+
+    name: str | None = None
+    initial_prompt: str | None = None
+    display_name: str | None = None
+    session_name: str | None = None
+    """Read as displayName where that is absent."""
+    runner_type: str | None = None
+    llm_settings: LlmSettings | None = None
+    timeout: int | None = None
+    inactivity_timeout: int | None = None
+    stop_on_run_finished: bool | None = None
+    parent_session: str | None = Field(default=None, alias="parent_session_id")
+    parent_session_id: str | None = Field(default=None, alias="parentSessionId")
+    repos: tuple[Repo, ...] | None = None
+    active_workflow: Workflow | None = None
+    environment_variables: dict[str, str] | None = None
+    labels: dict[str, str] | None = None
+    annotations: dict[str, str] | None = None
+    mcp_servers: McpServers | None = None
+    sdk_options: dict[str, Any] | None = None
+
+    def draft(self) -> Draft:
+        """The same for the core."""
+        given = {name: getattr(self, name) for name in _SPEC_FIELDS}
+        spec = SessionSpec(**{name: value for name, value in given.items() if value is not None})
+        return Draft(
+            name=self.name,
+            spec=spec.model_copy(update={"display_name": self.display_name or self.session_name}),
+            labels=self.labels or {},
+            annotations=self.annotations or {},
+            parent=self.parent_session or self.parent_session_id,
+        )
+
+
+_SPEC_FIELDS: Final = (
+    "initial_prompt",
+    "runner_type",
+    "llm_settings",
+    "timeout",
+    "inactivity_timeout",
+    "stop_on_run_finished",
+    "repos",
+    "active_workflow",
+    "environment_variables",
+    "mcp_servers",
+    "sdk_options",
+)
+
+
+class CreatedReply(Resource):
+    """A session was made."""
+
+    message: str
+    name: str
+    uid: str
+    auto_branch: str
+    warnings: tuple[str, ...] | None = None
+
+
+class UpdateSession(Resource):
+    """Fields to change; absent ones stay."""
+
+    initial_prompt: str | None = None
+    display_name: str | None = None
+    timeout: int | None = None
+    inactivity_timeout: int | None = None
+    llm_settings: LlmSettings | None = None
+    mcp_servers: McpServers | None = None
+
+
+class PatchedMetadata(Resource):
+    """Keys to set; null deletes one."""
+
+    annotations: dict[str, str | None] | None = None
+    labels: dict[str, str | None] | None = None
+
+
+class PatchSession(Resource):
+    """Labels and annotations to change."""
+
+    metadata: PatchedMetadata = PatchedMetadata()
+
+
+class PatchReply(Resource):
+    """Labels and annotations after the change."""
+
+    message: str
+    annotations: dict[str, str]
+    labels: dict[str, str]
+
+
+class StopSession(Resource):
+    """A stop; reason: user (default), inactivity or run-finished."""
+
+    reason: str | None = None
+
+
+class DisplayName(Resource):
+    """A new display name."""
+
+    display_name: str
+
+
+class CloneSession(Resource):
+    """Where the copy goes."""
+
+    target_project: str
+    new_session_name: str
+
+
+class ChosenModel(Resource):
+    """A model's id."""
+
+    model: str
+
+
+class ListParameters(Resource):
+    """Filters and page (api.md 2.3)."""
+
+    search: str = Field(default="", max_length=200)
+    phase: str = ""
+    agent_status: str = ""
+    creator: str | None = None
+    label_selector: str = Field(default="", max_length=2000)
+    sort: str = Field(
+        default="-createdAt",
+        pattern="^-?(createdAt|lastActivityTime|name|displayName|phase)$",
+    )
+    limit: int = Field(default=20, ge=1)
+    offset: int = Field(default=0, ge=0, le=2**53)
+
+    def query(self, project: str, caller: Principal) -> Query:
+        """The same for the core. A bot is shown the sessions of its owner only."""
+        me = caller.user_id
+        return Query(
+            project=project,
+            search=self.search,
+            phases=_list(self.phase),
+            agent_statuses=_list(self.agent_status),
+            creator=me if self.creator == "me" else self.creator,
+            owner_only=None if caller.session is None else me,
+            labels=parse_selector(self.label_selector),
+            sort=self.sort,
+            limit=min(self.limit, 100),
+            offset=self.offset,
+        )
+
+
+def _list(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())

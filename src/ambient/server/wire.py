@@ -1,0 +1,263 @@
+"""From the core's values to the wire's JSON (api.md 2.3, 3.2, 3.9, 3.10, 6.1)."""
+
+import re
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import msgspec
+from pydantic import BaseModel
+from starlette.responses import Response
+
+from ambient.contract.names import API_VERSION, BRANCH_PREFIX, PARENT_SESSION
+from ambient.contract.resources import (
+    AgenticSession,
+    Metadata,
+    Resource,
+    SessionSpec,
+    SessionStatus,
+    SettingsSpec,
+    Usage,
+)
+from ambient.core.lifecycle import Phase
+from ambient.core.model import Project, Run, Session
+from ambient.core.ports import Listed
+
+MASK: Final = "********"
+JSON: Final = "application/json"
+_CREDENTIAL: Final = re.compile(r".*(_TOKEN|_KEY|_SECRET)|.*PASSWORD.*", re.IGNORECASE)
+
+
+class Sender(Resource):
+    """Who sent a prompt."""
+
+    user_id: str
+    display_name: str
+
+
+class RunFailure(Resource):
+    """Why a run failed."""
+
+    code: str
+    message: str
+
+
+class RunReply(Resource):
+    """A run (api.md 3.10)."""
+
+    run_id: str
+    parent_run_id: str | None = None
+    status: str
+    created_at: str
+    started_at: str | None = None
+    finished_at: str | None = None
+    sender: Sender
+    error: RunFailure | None = None
+    usage: Usage | None = None
+    first_seq: int | None = None
+    last_seq: int | None = None
+
+
+class ProjectReply(Resource):
+    """A project (api.md 3.2). is_open_shift: kept for clients that read it as "can be edited"."""
+
+    name: str
+    display_name: str
+    description: str | None = None
+    labels: dict[str, str]
+    annotations: dict[str, str]
+    creation_timestamp: str
+    status: str = "active"
+    is_open_shift: bool = True
+
+
+class SettingsReply(Resource):
+    """A project's settings as their route shows them (api.md 3.2)."""
+
+    default_runner_type: str | None
+    inactivity_timeout_seconds: int
+    multitask_strategy: str
+    group_access: tuple[dict[str, Any], ...]
+    repositories: tuple[dict[str, Any], ...]
+
+
+class ListReply(Resource):
+    """Every list (api.md 2.3). next_offset: None on the last page."""
+
+    items: tuple[dict[str, Any], ...]
+    total_count: int
+    total_count_is_lower_bound: bool | None = None
+    limit: int
+    offset: int
+    has_more: bool
+    next_offset: int | None
+
+
+class SessionList(ListReply):
+    """A page of sessions."""
+
+    items: tuple[AgenticSession, ...]  # type: ignore[assignment]  # narrower, for the description
+
+
+class RunList(ListReply):
+    """A page of runs."""
+
+    items: tuple[RunReply, ...]  # type: ignore[assignment]  # narrower, for the description
+
+
+class ProjectList(ListReply):
+    """A page of projects."""
+
+    items: tuple[ProjectReply, ...]  # type: ignore[assignment]  # narrower, for the description
+
+
+def reply(value: BaseModel, status: int = 200) -> Response:
+    """A model as JSON; fields that are None are left out."""
+    raw = value.model_dump_json(by_alias=True, exclude_none=True)
+    return Response(raw, status_code=status, media_type=JSON)
+
+
+def plain(value: object, status: int = 200) -> Response:
+    """Plain data as JSON, None included."""
+    return Response(msgspec.json.encode(value), status_code=status, media_type=JSON)
+
+
+def page(
+    items: Iterable[BaseModel], *, total: int, limit: int, offset: int, lower_bound: bool = False
+) -> Response:
+    """A list's reply."""
+    found = [one.model_dump_json(by_alias=True, exclude_none=True) for one in items]
+    after = offset + len(found)
+    more = bool(found) and (after < total or (lower_bound and len(found) == limit))
+    rest = {
+        "totalCount": total,
+        **({"totalCountIsLowerBound": True} if lower_bound else {}),
+        "limit": limit,
+        "offset": offset,
+        "hasMore": more,
+        "nextOffset": after if more else None,
+    }
+    tail = msgspec.json.encode(rest).decode()[1:]
+    return Response(f'{{"items":[{",".join(found)}],{tail}', media_type=JSON)
+
+
+def stamp(moment: datetime) -> str:
+    """RFC 3339, UTC, with Z."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def session(listed: Listed, result: str | None = None) -> AgenticSession:
+    """A session as clients know it. result: text, in a terminal phase only."""
+    found = listed.session
+    parent = {PARENT_SESSION: found.parent} if found.parent else {}
+    return AgenticSession.model_construct(
+        api_version=API_VERSION,
+        kind="AgenticSession",
+        metadata=Metadata.model_construct(
+            name=found.name,
+            namespace=found.project,
+            uid=found.uid,
+            creation_timestamp=stamp(found.created_at),
+            labels=dict(found.labels),
+            annotations={**found.annotations, **parent},
+            resource_version=str(found.rev),
+            generation=found.spec_generation,
+        ),
+        spec=_spec(found),
+        status=_status(listed, result),
+        auto_branch=f"{BRANCH_PREFIX}{found.name}",
+    )
+
+
+def run(found: Run) -> RunReply:
+    """A run as clients know it."""
+    prompt = found.prompt
+    failure = None
+    if found.error_code:
+        failure = RunFailure(code=found.error_code, message=found.error_message or "")
+    return RunReply(
+        run_id=found.run_id,
+        parent_run_id=prompt.parent_run_id,
+        status=found.status,
+        created_at=stamp(prompt.created_at),
+        started_at=_stamp(found.started_at),
+        finished_at=_stamp(found.finished_at),
+        sender=Sender(user_id=prompt.sender, display_name=prompt.sender_name),
+        error=failure,
+        usage=found.usage,
+        first_seq=found.first_seq,
+        last_seq=found.last_seq,
+    )
+
+
+def project(found: Project) -> ProjectReply:
+    """A project as clients know it."""
+    return ProjectReply(
+        name=found.name,
+        display_name=found.display_name or found.name,
+        description=found.description or None,
+        labels=dict(found.labels),
+        annotations=dict(found.annotations),
+        creation_timestamp=stamp(found.created_at),
+    )
+
+
+def settings(found: SettingsSpec) -> SettingsReply:
+    """A project's settings."""
+    return SettingsReply(
+        default_runner_type=found.default_runner_type,
+        inactivity_timeout_seconds=found.inactivity_timeout_seconds,
+        multitask_strategy=found.multitask_strategy,
+        group_access=tuple(one.model_dump(by_alias=True) for one in found.group_access),
+        repositories=found.repositories,
+    )
+
+
+def masked(variables: Mapping[str, str]) -> dict[str, str]:
+    """Environment variables, without the values of those that look like credentials."""
+    return {
+        name: MASK if value and _CREDENTIAL.fullmatch(name) else value
+        for name, value in variables.items()
+    }
+
+
+def _spec(found: Session) -> SessionSpec:
+    return found.spec.model_copy(
+        update={
+            "project": found.project,
+            "desired_phase": found.wanted.value,
+            "environment_variables": masked(found.spec.environment_variables),
+        }
+    )
+
+
+def _status(listed: Listed, result: str | None) -> SessionStatus:
+    found, head = listed.session, listed.head
+    running = found.phase is Phase.RUNNING
+    stopped = found.stop_reason.value if found.stop_reason else None
+    return SessionStatus.model_construct(
+        observed_generation=found.desired_observed or None,
+        phase=found.phase.value,
+        reason=found.reason,
+        message=found.message,
+        start_time=_stamp(found.start_time),
+        completion_time=_stamp(found.completion_time),
+        last_activity_time=_stamp(head.last_activity_at),
+        stopped_reason=stopped if found.phase in (Phase.STOPPING, Phase.STOPPED) else None,
+        reconciled_repos=found.repos,
+        reconciled_workflow=found.workflow,
+        conditions=found.conditions,
+        runner_endpoint=found.endpoint,
+        runner_generation=found.generation,
+        fenced_generation=found.fenced_generation,
+        token_generation=None,
+        usage=head.usage,
+        agent_status=head.agent_status if running else None,
+        open_interrupts=head.open_interrupts,
+        queued=head.queued,
+        result=result,
+    )
+
+
+def _stamp(moment: datetime | None) -> str | None:
+    return None if moment is None else stamp(moment)
