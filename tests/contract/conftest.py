@@ -14,7 +14,8 @@ from ambient.core.memory import (
     MemorySessionStore,
     MemoryTokenStore,
 )
-from support.storage import COUNT_CAP, Storage
+from ambient.storage import Database
+from support.storage import COUNT_CAP, Storage, stored_in
 
 
 @asynccontextmanager
@@ -29,7 +30,16 @@ async def memory(_home: Path) -> AsyncIterator[Storage]:
     )
 
 
-STORAGES: dict[str, Callable[[Path], AbstractAsyncContextManager[Storage]]] = {"memory": memory}
+@asynccontextmanager
+async def sqlite(home: Path) -> AsyncIterator[Storage]:
+    async with await Database.open(f"sqlite:///{home}/ambient.db") as database:
+        yield stored_in(database, ManualClock())
+
+
+STORAGES: dict[str, Callable[[Path], AbstractAsyncContextManager[Storage]]] = {
+    "memory": memory,
+    "sqlite": sqlite,
+}
 
 
 @pytest.fixture(params=STORAGES)

@@ -11,6 +11,7 @@ from ambient.core.memory import ManualClock
 from ambient.core.model import Project, Prompt, RunId, Session, SessionId, UserId, session_id
 from ambient.core.ports import EventLog, KeyStore, SessionStore, TokenStore
 from ambient.core.projection import encode
+from ambient.storage import Database, SqlEventLog, SqlKeyStore, SqlSessionStore, SqlTokenStore
 
 COUNT_CAP: Final = 5
 """Small, so that a test can pass it."""
@@ -67,6 +68,16 @@ class Storage:
             ]
             found += [row.data for row in rows]
         return found
+
+
+def stored_in(database: Database, clock: ManualClock) -> Storage:
+    return Storage(
+        sessions=SqlSessionStore(database, count_cap=COUNT_CAP),
+        log=SqlEventLog(database, clock),
+        tokens=SqlTokenStore(database),
+        keys=SqlKeyStore(database),
+        clock=clock,
+    )
 
 
 _number = count()

@@ -1,0 +1,201 @@
+"""A page of sessions: an index answers each question, whatever the project's size (api.md 2.3).
+
+Each filter is first asked whether it is rare. A rare one gives the few candidates, which are then
+sorted. If none is, the list is walked in its order until the page is full, which is never far. The
+database cannot choose between the two by itself: it does not know how common a value is.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    Select,
+    and_,
+    column,
+    exists,
+    func,
+    literal,
+    not_,
+    select,
+    table,
+)
+
+from ambient.core.errors import InvalidParameter
+from ambient.core.lifecycle import Phase
+from ambient.core.ports import Listed, Page, Query
+from ambient.storage.codec import SESSION
+from ambient.storage.head import read_head
+from ambient.storage.schema import (
+    documents,
+    heads,
+    projects,
+    search_texts,
+    session_labels,
+    sessions,
+)
+
+RARE: Final = 1_000
+"""Candidates that are sorted rather than searched for along the list."""
+TRIGRAM: Final = 3
+"""Shorter searches have no index; they walk."""
+
+_SORT: Final[Mapping[str, Column[Any]]] = {
+    "createdAt": sessions.c.created_at,
+    "lastActivityTime": sessions.c.active_at,
+    "name": sessions.c.name,
+    "displayName": sessions.c.display_name,
+    "phase": sessions.c.phase,
+}
+_LISTED: Final = sessions.c.deleted_at.is_(None)
+_search_index: Final = table("search_index", column("rowid"), column("search_index"))
+
+
+@dataclass(frozen=True, slots=True)
+class _Filter:
+    """indexed: finds through an index. plain: looks at a row only, so that the order's index is
+    used. candidates: their keys; None: cannot be told without walking."""
+
+    indexed: ColumnElement[bool]
+    plain: ColumnElement[bool]
+    candidates: Select[tuple[int]] | None = None
+
+
+def list_page(conn: Connection, query: Query, count_cap: int) -> Page:
+    """Unit of work. Raises InvalidParameter."""
+    filters = [*_columns(query), *_labels(query), *_search(query)]
+    page = _keys(query, _where(conn, query, filters)).subquery()
+    found = (
+        select(documents.c.doc, heads.c.last_seq, heads.c.last_activity_at, heads.c.doc)
+        .join_from(page, documents, documents.c.session == page.c.key)
+        .join(heads, heads.c.session == page.c.key)
+        .order_by(*_directed(query, page.c.sort, page.c.age, page.c.key))
+    )
+    rows = conn.execute(found).all()
+    total, capped = _total(conn, query, filters, len(rows), count_cap)
+    return Page(
+        items=tuple(
+            Listed(session=SESSION.validate_json(doc), head=read_head(*head)) for doc, *head in rows
+        ),
+        total=total,
+        total_is_lower_bound=capped,
+    )
+
+
+def _keys(query: Query, where: Sequence[ColumnElement[bool]]) -> Select[Any]:
+    try:
+        sort = _SORT[query.sort.removeprefix("-")]
+    except KeyError:
+        raise InvalidParameter(
+            f"sort: '{query.sort}' is no field to sort by.", hint=f"One of {', '.join(_SORT)}."
+        ) from None
+    return (
+        select(sessions.c.key, sort.label("sort"), sessions.c.created_at.label("age"))
+        .where(*where)
+        .order_by(*_directed(query, sort, sessions.c.created_at, sessions.c.key))
+        .limit(query.limit)
+        .offset(query.offset)
+    )
+
+
+def _directed(
+    query: Query, sort: ColumnElement[Any], age: ColumnElement[Any], key: ColumnElement[int]
+) -> list[ColumnElement[Any]]:
+    """Sessions that are alike come in the order they were made, as their index has them."""
+    columns = (sort, age, key) if query.sort.removeprefix("-") == "phase" else (sort, key)
+    return [one.desc() if query.sort.startswith("-") else one.asc() for one in columns]
+
+
+def _where(conn: Connection, query: Query, filters: Sequence[_Filter]) -> list[ColumnElement[bool]]:
+    plain = [one.plain for one in filters]
+    for one in filters:
+        if one.candidates is not None:
+            keys = conn.execute(one.candidates.limit(RARE + 1)).scalars().all()
+            if len(keys) <= RARE:
+                return [
+                    sessions.c.key.in_(keys),
+                    _off(sessions.c.project) == query.project,
+                    _LISTED,
+                    *plain,
+                ]
+    return [sessions.c.project == query.project, _LISTED, *plain]
+
+
+def _total(
+    conn: Connection, query: Query, filters: Sequence[_Filter], rows: int, count_cap: int
+) -> tuple[int, bool]:
+    if not query.filtered:
+        kept = select(projects.c.sessions).where(projects.c.name == query.project)
+        return conn.execute(kept).scalar_one_or_none() or 0, False
+    if rows < query.limit and (rows or not query.offset):
+        return _capped(query.offset + rows, count_cap)
+    found = (
+        select(literal(1))
+        .select_from(sessions)
+        .where(sessions.c.project == query.project, _LISTED, *(one.indexed for one in filters))
+        .limit(count_cap + 1)
+    )
+    return _capped(
+        conn.execute(select(func.count()).select_from(found.subquery())).scalar_one(), count_cap
+    )
+
+
+def _capped(count: int, count_cap: int) -> tuple[int, bool]:
+    return (count_cap, True) if count > count_cap else (count, False)
+
+
+def _off(of: Column[Any]) -> ColumnElement[Any]:
+    """The column, in a form that no index is used for."""
+    return func.coalesce(of, "")
+
+
+def _columns(query: Query) -> Iterator[_Filter]:
+    phase, owner = sessions.c.phase, sessions.c.owner
+    if query.phases:
+        yield _filter(query, phase.in_(query.phases), _off(phase).in_(query.phases))
+    if query.agent_statuses:
+        status = sessions.c.agent_status.in_(query.agent_statuses)
+        running = phase == Phase.RUNNING
+        yield _filter(query, and_(running, status), and_(_off(phase) == Phase.RUNNING, status))
+    for wanted in (query.creator, query.owner_only):
+        if wanted is not None:
+            yield _filter(query, owner == wanted, _off(owner) == wanted)
+
+
+def _filter(query: Query, indexed: ColumnElement[bool], plain: ColumnElement[bool]) -> _Filter:
+    of_project = (sessions.c.project == query.project, _LISTED, indexed)
+    return _Filter(indexed, plain, select(sessions.c.key).where(*of_project))
+
+
+def _labels(query: Query) -> Iterator[_Filter]:
+    for name, operator, values in query.labels:
+        carried = session_labels.c.name == name
+        if operator in ("=", "in", "!=", "notin"):
+            carried = and_(carried, session_labels.c.value.in_(values))
+        elif operator not in ("exists", "!exists"):
+            raise InvalidParameter(f"labelSelector: '{operator}' is no operator.")
+        of_row = exists().where(session_labels.c.session == sessions.c.key, carried)
+        if operator in ("!=", "notin", "!exists"):
+            yield _Filter(not_(of_row), not_(of_row))
+            continue
+        of_project = (session_labels.c.project == query.project, carried)
+        keys = select(session_labels.c.session).where(*of_project)
+        yield _Filter(sessions.c.key.in_(keys), of_row, keys)
+
+
+def _search(query: Query) -> Iterator[_Filter]:
+    term = query.search.lower()
+    if not term:
+        return
+    of_row = exists().where(
+        search_texts.c.session == sessions.c.key, func.instr(search_texts.c.text, term) > 0
+    )
+    if len(term) < TRIGRAM:
+        yield _Filter(of_row, of_row)
+        return
+    quoted = '"' + term.replace('"', '""') + '"'
+    keys = select(_search_index.c.rowid).where(_search_index.c.search_index.match(quoted))
+    yield _Filter(and_(sessions.c.key.in_(keys), of_row), of_row, keys)

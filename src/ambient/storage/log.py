@@ -1,0 +1,176 @@
+"""EventLog in the database."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from sqlalchemy import Connection, bindparam, insert, select, update
+
+from ambient.contract.events import Event, JournalId
+from ambient.core.errors import BlobNotFound
+from ambient.core.model import Head, Prompt, Run, RunId, SessionId, Stored
+from ambient.core.ports import Clock, Enqueued
+from ambient.core.projection import encode
+from ambient.storage import queue
+from ambient.storage.append import Appended, Appender, Prepared
+from ambient.storage.database import Database
+from ambient.storage.key import key_of
+from ambient.storage.schema import blobs, events, journals, sessions, snapshots
+
+_KEY: Final = (
+    select(sessions.c.key)
+    .where(
+        sessions.c.project == bindparam("of_project"),
+        sessions.c.name == bindparam("of_name"),
+    )
+    .scalar_subquery()
+)
+_READ: Final = (
+    select(events.c.seq, events.c.data)
+    .where(events.c.session == _KEY, events.c.seq > bindparam("after"))
+    .order_by(events.c.seq)
+    .limit(bindparam("up_to"))
+)
+
+
+class SqlEventLog:
+    """The log and queue of each session."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+        self._appender = Appender(database.dialect)
+        self._read = Prepared(_READ, database.dialect)
+
+    async def append(
+        self, session: SessionId, journal: JournalId, first: int, events: Sequence[bytes]
+    ) -> Head:
+        now = self._clock.now()
+
+        def work(conn: Connection) -> Appended:
+            return self._appender.append(conn, session, journal, first, events, now)
+
+        stored = await self._database.write(work, lambda done: self._tell(session, done))
+        return stored.head
+
+    async def say(self, session: SessionId, events: Sequence[Event]) -> Head:
+        now, batch = self._clock.now(), [encode(event) for event in events]
+
+        def work(conn: Connection) -> Appended:
+            locked = self._appender.lock(conn, session)
+            if not batch:
+                return Appended(locked.head)
+            return self._appender.store(conn, locked, batch, now)
+
+        stored = await self._database.write(work, lambda done: self._tell(session, done))
+        return stored.head
+
+    async def last_number(self, session: SessionId, journal: JournalId) -> int:
+        def work(conn: Connection) -> int:
+            mine = (journals.c.session == key_of(conn, session), journals.c.journal == journal)
+            last = conn.execute(select(journals.c.last_number).where(*mine)).scalar_one_or_none()
+            return last or 0
+
+        return await self._database.read(work)
+
+    async def read(self, session: SessionId, after: int, limit: int = 1000) -> Sequence[Stored]:
+        found = self._database.tails.read(session, after, limit)
+        if found is not None:
+            return found
+        return await self._database.read(lambda conn: self._rows(conn, session, after, limit))
+
+    async def wait(self, session: SessionId, after: int) -> None:
+        await self._database.tails.wait(session, after)
+
+    async def head(self, session: SessionId) -> Head:
+        return await self._database.read(lambda conn: self._appender.head(conn, session))
+
+    async def snapshot(self, session: SessionId) -> tuple[int, bytes] | None:
+        def work(conn: Connection) -> tuple[int, bytes] | None:
+            mine = snapshots.c.session == key_of(conn, session)
+            found = conn.execute(select(snapshots.c.seq, snapshots.c.data).where(mine))
+            row = found.one_or_none()
+            return None if row is None else (row.seq, row.data)
+
+        return await self._database.read(work)
+
+    async def put_snapshot(self, session: SessionId, seq: int, data: bytes) -> None:
+        def work(conn: Connection) -> None:
+            key = key_of(conn, session)
+            mine = snapshots.c.session == key
+            known = conn.execute(select(snapshots.c.seq).where(mine)).scalar_one_or_none()
+            if known is None:
+                conn.execute(insert(snapshots).values(session=key, seq=seq, data=data))
+            elif known < seq:
+                conn.execute(update(snapshots).where(mine).values(seq=seq, data=data))
+
+        await self._database.write(work)
+
+    async def enqueue(self, session: SessionId, prompt: Prompt, *, front: bool = False) -> Enqueued:
+        now = self._clock.now()
+        queued, _ = await self._database.write(
+            lambda conn: queue.enqueue(conn, self._appender, session, prompt, front=front, now=now),
+            lambda done: self._tell(session, done[1]),
+        )
+        return queued
+
+    async def hand_over(self, session: SessionId, run: RunId, generation: int) -> Run | None:
+        return await self._database.write(
+            lambda conn: queue.hand_over(conn, self._appender, session, run, generation)
+        )
+
+    async def withdraw(
+        self, session: SessionId, runs: Sequence[RunId] | None = None
+    ) -> Sequence[Run]:
+        now = self._clock.now()
+        gone, _ = await self._database.write(
+            lambda conn: queue.withdraw(conn, self._appender, session, runs, now),
+            lambda done: self._tell(session, done[1]),
+        )
+        return gone
+
+    async def run(self, session: SessionId, run: RunId) -> Run:
+        return await self._database.read(lambda conn: queue.get(conn, session, run))
+
+    async def runs(
+        self, session: SessionId, *, limit: int = 20, offset: int = 0, queued: bool = False
+    ) -> tuple[Sequence[Run], int]:
+        return await self._database.read(
+            lambda conn: queue.page(conn, session, limit=limit, offset=offset, queued=queued)
+        )
+
+    async def put_blob(self, session: SessionId, ref: str, data: bytes) -> None:
+        def work(conn: Connection) -> None:
+            key = key_of(conn, session)
+            known = select(blobs.c.ref).where(blobs.c.session == key, blobs.c.ref == ref)
+            # Its name is its content's, so what is there is the same.
+            if conn.execute(known).one_or_none() is None:
+                conn.execute(insert(blobs).values(session=key, ref=ref, data=data))
+
+        await self._database.write(work)
+
+    async def blob(self, session: SessionId, ref: str) -> bytes:
+        def work(conn: Connection) -> bytes | None:
+            mine = (blobs.c.session == key_of(conn, session), blobs.c.ref == ref)
+            return conn.execute(select(blobs.c.data).where(*mine)).scalar_one_or_none()
+
+        data = await self._database.read(work)
+        if data is None:
+            raise BlobNotFound(f"There is no blob '{ref}' in this session.")
+        return data
+
+    def _tell(self, session: SessionId, stored: Appended | None) -> None:
+        if stored is not None:
+            self._database.tails.pushed(session, stored.first, stored.events)
+
+    def _rows(
+        self, conn: Connection, session: SessionId, after: int, limit: int
+    ) -> Sequence[Stored]:
+        project, _, name = session.partition("/")
+        values = self._read.values(of_project=project, of_name=name, after=after, up_to=limit)
+        cursor = conn.connection.cursor()
+        cursor.execute(self._read.sql, values)
+        found = [Stored(seq, data) for seq, data in cursor.fetchall()]
+        cursor.close()
+        if not found:
+            key_of(conn, session)  # raises for a session that is gone
+        return found
