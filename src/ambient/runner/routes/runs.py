@@ -136,8 +136,12 @@ class RunRoutes:
         )
 
     def _headers(self, journal: str | None = None) -> list[tuple[bytes, bytes]]:
+        self._journal.flush()
+        is_current = journal in (None, self._journal.id)
+        last = [(JOURNAL_LAST_HEADER.encode(), b"%d" % self._journal.last)] if is_current else []
         return [
             *_SSE,
+            *last,
             (JOURNAL_HEADER.encode(), (journal or self._journal.id).encode()),
             (JOURNALS_HEADER.encode(), ", ".join(self._journal.ids()).encode()),
         ]
