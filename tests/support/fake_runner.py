@@ -48,22 +48,34 @@ class FakeRunner:
         self.requests: list[tuple[str, str, str | None]] = []
         self.headers: list[Mapping[str, str]] = []
         self.replies: dict[str, tuple[int, Any]] = {}
-        self.streams = 0
+        self.refused = 0
+        self.queries: list[Mapping[str, str]] = []
+        self.afters: list[int] = []
+        self.stream_tokens: list[Token] = []
         self.good = Token("")
         self.strips_header = False
         self.says_last = True
         self.url = ""
         self._changed = asyncio.Event()
-        self._open: set[web.Request] = set()
+        self._open: dict[int, web.Request] = {}
 
     def say(self, *events: bytes) -> None:
         self.events.extend(events)
         self._changed.set()
         self._changed = asyncio.Event()
 
+    @property
+    def journal_streams(self) -> int:
+        """How many streams were opened to follow a journal, known by then."""
+        return sum("journal" in query for query in self.queries)
+
+    @property
+    def open_streams(self) -> int:
+        return len(self._open)
+
     def cut(self) -> None:
         """Drop every open stream as a lost connection does."""
-        for request in list(self._open):
+        for request in list(self._open.values()):
             if request.transport is not None:
                 request.transport.abort()
 
@@ -72,7 +84,7 @@ class FakeRunner:
         app = web.Application(client_max_size=16 << 20)
         app.router.add_get("/events", self._stream)
         app.router.add_route("*", "/{path:.*}", self._answer)
-        runner = web.AppRunner(app, shutdown_timeout=0.1)
+        runner = web.AppRunner(app, shutdown_timeout=0.1, handler_cancellation=True)
         await runner.setup()
         site = web.TCPSite(runner, host, 0)
         await site.start()
@@ -91,6 +103,7 @@ class FakeRunner:
             token = None
         if request.path in OPEN_PATHS or find((token or "").encode(), self.accepted):
             return None
+        self.refused += 1
         sent = kid_of(token) if token else None
         said = Challenge("mismatch" if token else "missing", sent, self._kids())
         return web.Response(status=401, headers={"WWW-Authenticate": said.to_header()})
@@ -137,14 +150,17 @@ class FakeRunner:
             headers[JOURNAL_LAST_HEADER] = str(len(self.events))
         response = web.StreamResponse(headers=headers)
         await response.prepare(request)
-        self.streams += 1
-        self._open.add(request)
+        after = int(request.query.get("after", 0))
+        self.afters.append(after)
+        self.queries.append(request.query)
+        self.stream_tokens.append(Token(request.headers[SESSION_TOKEN_HEADER]))
+        self._open[id(request)] = request
         try:
-            await self._pour(response, int(request.query.get("after", 0)))
+            await self._pour(response, after)
         except ConnectionError:
             pass
         finally:
-            self._open.discard(request)
+            self._open.pop(id(request), None)
         return response
 
     async def _pour(self, response: web.StreamResponse, after: int) -> None:

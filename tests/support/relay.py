@@ -1,13 +1,12 @@
 """A tailer at work on fake runners, over ports in memory."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from ambient.contract.tokens import Token, digest, mint
-from ambient.core.errors import AmbientError
-from ambient.core.memory import MemoryDatabase, MemoryEventLog
+from ambient.core.errors import AmbientError, TokenUnavailable
 from ambient.core.model import SessionId
 from ambient.core.ports import EventLog
 from ambient.relay.http import HttpRunnerClient
@@ -26,6 +25,8 @@ class Directory:
     tokens: dict[SessionId, Token] = field(default_factory=dict)
 
     async def snapshot(self, session: SessionId) -> tuple[str, int, Token]:
+        if session not in self.urls:
+            raise TokenUnavailable(f"There is no runner of {session}.")
         return self.urls[session], 1, self.tokens[session]
 
     def forget(self, session: SessionId) -> None:
@@ -61,13 +62,10 @@ class Relay:
         return [one.data for one in await self.log.read(session, 0, limit=1_000_000)]
 
 
-async def eventually(
-    what: str, holds: "asyncio.Event | object", *, seconds: float = SECONDS
-) -> None:
-    """Return once it holds; look again at each turn of the loop."""
+async def eventually(what: str, holds: Callable[[], object]) -> None:
+    """Return once it holds."""
     clock = SystemClock()
-    deadline = clock.monotonic() + seconds
-    assert callable(holds)
+    deadline = clock.monotonic() + SECONDS
     while not holds():
         assert clock.monotonic() < deadline, f"never: {what}"
         await clock.sleep(0.005)
@@ -84,7 +82,4 @@ async def relay(log: EventLog) -> AsyncIterator[Relay]:
             yield Relay(tailer, log, directory, errors)
         finally:
             running.cancel()
-    await client.aclose()
-
-
-__all__ = ["Directory", "MemoryDatabase", "MemoryEventLog", "Relay", "eventually", "relay"]
+            await client.aclose()
