@@ -7,7 +7,6 @@ import sys
 
 from ambient.runner.http import Receive, Scope, Send, request_id
 from ambient.runner.verifier import Verifier
-
 from ambient.wiring import runner, system
 
 
@@ -20,5 +19,5 @@ class Unchecked(Verifier):
 
 
 if __name__ == "__main__":
-    runner.Verifier = Unchecked  # type: ignore[misc]  # this process measures, it guards nothing
+    vars(runner)["Verifier"] = Unchecked  # this process measures, it guards nothing
     sys.exit(runner.main())
