@@ -5,17 +5,18 @@ It differs from the product in the check alone: request ids and headers are the 
 
 import sys
 
-from ambient.runner.http import Receive, Scope, Send, request_id
+from ambient.runner.http import Receive, Scope, Send
 from ambient.runner.verifier import Verifier
-from ambient.wiring import runner, system
+from ambient.wiring import runner
 
 
 class Unchecked(Verifier):
     """Everybody may."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        scope["request_id"] = request_id(scope, system.new_id)
-        await self._app(scope, receive, self._marked(scope, send, self._digests.accepted()))
+        scope["request_id"] = asked = f"{self._process}.{next(self._requests)}"
+        mark = self._mark(self._digests.accepted(), asked)
+        await self._pass_on(None, mark, scope, receive, send)
 
 
 if __name__ == "__main__":

@@ -2,8 +2,9 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 import yaml
@@ -19,7 +20,7 @@ class Ended:
     err: str
 
 
-Ambient = Callable[..., "asyncio.Future[Ended]"]
+Ambient = Callable[..., Coroutine[Any, Any, Ended]]
 
 
 @pytest.fixture
@@ -38,7 +39,7 @@ def ambient(capfd: pytest.CaptureFixture[str]) -> Ambient:
         out, err = capfd.readouterr()
         return Ended(code, out, err)
 
-    return command  # type: ignore[return-value]
+    return command
 
 
 async def test_run_shows_the_work_and_ends_with_the_answer_alone_on_stdout(
@@ -101,7 +102,7 @@ async def test_a_session_that_ends_while_it_is_followed_exits_6(
     platform: FakePlatform, ambient: Ambient
 ) -> None:
     async with asyncio.TaskGroup() as tasks:
-        running = tasks.create_task(ambient("run", "wait"))  # type: ignore[arg-type]
+        running = tasks.create_task(ambient("run", "wait"))
         while "session-1" not in platform.sessions or not platform.requests[-1].endswith("events"):
             await asyncio.to_thread(bool)
         session = platform.sessions["session-1"]

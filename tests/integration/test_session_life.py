@@ -260,10 +260,12 @@ async def test_a_token_is_rotated_through_its_four_states(world: World) -> None:
     world.clock.advance(0.1)
     await world.sessions.rotate(session)
     states = []
+    record = before
     for _ in range(40):
         await world.reconciler.reconcile(session)
-        record = await world.tokens.get_token(session)
-        assert record is not None
+        found = await world.tokens.get_token(session)
+        assert found is not None
+        record = found
         states.append(record.state)
         world.clock.advance(0.3)
         if len(set(states)) > 1 and record.state is RotationState.STEADY:

@@ -32,7 +32,8 @@ SECONDS: Final = 10
 def options(command: tuple[str, ...] = FAKE, **values: Any) -> LocalOptions:
     env = {"PATH": os.defpath, "PYTHONPATH": str(TESTS)}
     launcher = LauncherOptions(command=command, env=env)
-    return LocalOptions(**{"pool_size": 0, "launcher": launcher} | values)
+    found: dict[str, Any] = {"pool_size": 0, "launcher": launcher, **values}
+    return LocalOptions(**found)
 
 
 def a_session(name: str = "s", generation: int = 1) -> Session:

@@ -117,7 +117,7 @@ def test_each_phase_has_its_word_and_sentence(
 
 
 def test_a_question_and_a_permission_are_told_apart() -> None:
-    asked = {"agentStatus": "waiting_input"}
+    asked: dict[str, Any] = {"agentStatus": "waiting_input"}
     found = status_of(session("Running", openInterrupts=[QUESTION], **asked))
     assert (found.word, found.sentence) == (Word.NEEDS_YOU, "Asks: Which colour?")
     assert found.questions == (QUESTION,)
