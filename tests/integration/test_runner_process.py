@@ -1,5 +1,6 @@
 """The runner as a process: start, the demo agent's runs, the orderly end."""
 
+import asyncio
 import json
 import signal
 import subprocess
@@ -56,3 +57,18 @@ def test_without_a_digest_the_runner_refuses_to_start_and_says_what_is_missing(
     assert ended.returncode == 2
     assert ended.stderr.decode().count("\n") == 1
     assert "no session token digest" in ended.stderr.decode()
+
+
+async def test_a_stream_of_a_silent_session_is_cut_when_its_token_is_taken_away(
+    tmp_path: Path,
+) -> None:
+    with running(tmp_path) as runner:
+        async with (
+            aiohttp.ClientSession(headers=runner.headers) as http,
+            http.get(f"{runner.url}/events") as stream,
+        ):
+            assert stream.status == 200
+            runner.accept(mint())
+            async with asyncio.timeout(5):
+                while await stream.content.readany():
+                    pass

@@ -24,6 +24,7 @@ LAST_PIECE_SECONDS: Final = 2.0
 _TOKEN: Final = SESSION_TOKEN_HEADER.lower().encode()
 _ACCEPTS: Final = ACCEPTS_HEADER.lower().encode()
 _REQUEST_ID: Final = REQUEST_ID_HEADER.lower().encode()
+_LENGTH: Final = b"content-length"
 _FIT: Final = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 _SENTENCES: Final = {
     "missing": "The request carries no session token.",
@@ -151,9 +152,11 @@ class Verifier:
         async def marked(message: Message) -> None:
             nonlocal stream
             if message["type"] == "http.response.start":
-                message["headers"] = [*message.get("headers", ()), *mark]
-            elif found is not None and stream is None and message.get("more_body"):
-                stream = self._usage.opened(found)
+                headers = message.get("headers", ())
+                # Before its first piece: a reader of a silent session is cut like any other.
+                if found is not None and not any(name == _LENGTH for name, _ in headers):
+                    stream = self._usage.opened(found)
+                message["headers"] = [*headers, *mark]
             await send(message)
 
         try:
