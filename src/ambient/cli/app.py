@@ -46,22 +46,19 @@ Data = Annotated[Path | None, typer.Option("--data", help="Data folder; else AMB
 
 @app.command()
 def up(
-    host: Annotated[str, typer.Option(help="Address to listen at.")] = "127.0.0.1",
+    host: Annotated[
+        str | None, typer.Option(help="Address to listen at; loopback only. Else 127.0.0.1.")
+    ] = None,
     port: Annotated[
         int | None, typer.Option(min=0, max=65535, help="Port; else 8080 or the next free one.")
     ] = None,
     data: Data = None,
     no_open: Annotated[bool, typer.Option("--no-open", help="Open no browser.")] = False,
-    demo: Annotated[
-        Literal["on", "off"], typer.Option(help="Begin with a session of the demo agent.")
-    ] = "on",
 ) -> None:
     """Start the platform here; Ctrl+C ends it, sessions go on at the next start."""
     from ambient.cli import local
 
-    raise typer.Exit(
-        local.up(host=host, port=port, data=data, browser=not no_open, demo=demo == "on")
-    )
+    raise typer.Exit(local.up(host=host, port=port, folder=data, browser=not no_open))
 
 
 @app.command()

@@ -27,11 +27,17 @@ _EXITS: Final[tuple[tuple[type[errors.ClientError], Exit], ...]] = (
 )
 
 
-def perform(work: Callable[[AsyncAmbient], Awaitable[Found]], project: str | None = None) -> Found:
+def perform(
+    work: Callable[[AsyncAmbient], Awaitable[Found]],
+    project: str | None = None,
+    *,
+    url: str | None = None,
+    token: str | None = None,
+) -> Found:
     """Do a piece of work with a client. Raises CliError for what the client raises."""
 
     async def connected() -> Found:
-        async with AsyncAmbient(project=project) as ambient:
+        async with AsyncAmbient(url, token, project) as ambient:
             return await work(ambient)
 
     try:

@@ -143,8 +143,8 @@ class Timeline:
             said = one_line(str(value.get("message") or ""), 200)
             word = _PHASES[value["phase"]]
             self._screen.line(f"{word}{': ' if said else ''}{said}", "dim")
-        elif name == RUN_QUEUED:
-            self._screen.line(f"Queued, position {value.get('position') or 1}.", "dim")
+        elif name == RUN_QUEUED and (position := value.get("position") or 0) > 1:
+            self._screen.line(f"Queued, position {position}.", "dim")
         elif name == RUN_CANCELLED:
             self._screen.line("A queued run was cancelled.", "dim")
 

@@ -63,7 +63,7 @@ class AsyncAmbient:
     ) -> bytes:
         """Any route, with the login. path: with or without `/api` in front."""
         path = path if path.startswith("/") else f"/{path}"
-        if not path.startswith(("/api", "/health", "/readyz")):
+        if not path.startswith(("/api", "/auth", "/health", "/readyz")):
             path = f"/api{path}"
         headers = {"Content-Type": media} if media else None
         request = Request(method=method.upper(), path=path, content=content, headers=headers)
