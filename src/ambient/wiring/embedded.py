@@ -312,13 +312,14 @@ def run(
     data: DataFolder,
     listener: socket.socket,
     ready: Callable[[Platform], None],
+    tuning: Tuning | None = None,
 ) -> None:
     """`ambient up`: serve on a listener that is bound already, over a data folder that is held.
 
     settings: from `load_settings`. ready: called with the platform once requests are answered.
     """
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(serve(settings, data, listener, ready))
+        runner.run(serve(settings, data, listener, ready, tuning))
 
 
 __all__ = ["Platform", "SettingsInvalid", "Tuning", "load_settings", "platform", "run", "serve"]
