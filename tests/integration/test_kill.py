@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from support.judge import verify_session
-from support.platform import Event, PlatformProcess, platform_process, transcript
+from support.real import Event, PlatformProcess, platform_process, transcript
 
 SCRIPT = "\n".join(
     ["say begin", "write f.txt: x", "run echo hi", "think hm", "emit 30 60", "run false", "say end"]

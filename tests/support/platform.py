@@ -1,246 +1,366 @@
-"""A real platform as a process of its own, which tests kill and start again."""
+"""A small platform that speaks api.md to a client: sessions in memory, an agent with a script.
+
+It knows the directives `say`, `think`, `run` (exit code = the number in the command), `ask`,
+`todo`, `fail` and `wait` (the run stays open until `finish`). `cuts` says after how many bytes each
+event stream in turn loses its connection, `skips` which events are left out, once.
+"""
 
 import asyncio
 import json
-import os
-import signal
-import subprocess
-import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
-import aiohttp
+from aiohttp import web
 
-from ambient.contract.events import FrameReader, decode
+from ambient.contract.events import KEEP_ALIVE, frame
 
-ROOT = Path(__file__).parents[2]
-WAIT_SECONDS = 30.0
-Event = dict[str, Any]
+TOKEN = "owner-secret"
+P = "/api/projects/{project}"
+S = P + "/agentic-sessions/{session}"
+CREATED = "2026-01-05T09:00:00Z"
 
 
-class PlatformProcess:
-    """`start`, `kill` and `start` again on the same folder and port. Every wait has a deadline and
-    says what it last saw."""
+class FakeSession:
+    """A session: its spec, status, log and runs."""
 
-    def __init__(self, folder: Path, **tuning: Any) -> None:
-        self.folder = folder
-        self.tuning = tuning
-        self.port = 0
-        self._process: subprocess.Popen[bytes] | None = None
-        self._http: aiohttp.ClientSession | None = None
+    def __init__(self, project: str, name: str, spec: dict[str, Any]) -> None:
+        self.project, self.name, self.spec = project, name, spec
+        self.phase, self.reason, self.message = "Running", "", ""
+        self.log: list[bytes] = []
+        self.runs: dict[str, dict[str, Any]] = {}
+        self.open: list[dict[str, Any]] = []
+        self.active: str | None = None
+        self.rest: list[str] = []
+        self.links: list[dict[str, Any]] = []
+        self.files: dict[str, bytes] = {}
+        self.bell = asyncio.Condition()
 
-    @property
-    def pid(self) -> int:
-        assert self._process is not None
-        return self._process.pid
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    @property
-    def headers(self) -> dict[str, str]:
-        return {"Authorization": f"Bearer {(self.folder / 'owner-token').read_text()}"}
-
-    async def start(self) -> None:
-        """Start it, and return once it answers."""
-        environment = {
-            **os.environ,  # noqa: TID251  # a child of the tests
-            "PYTHONPATH": f"{ROOT / 'src'}:{ROOT / 'tests'}",
+    def json(self) -> dict[str, Any]:
+        status: dict[str, Any] = {"phase": self.phase, "openInterrupts": self.open}
+        if self.reason:
+            status |= {"reason": self.reason, "message": self.message}
+        if self.phase == "Running":
+            idle = "waiting_input" if self.open else "idle"
+            status["agentStatus"] = "working" if self.active else idle
+        return {
+            "apiVersion": "vteam.ambient-code/v1alpha1",
+            "kind": "AgenticSession",
+            "metadata": {
+                "name": self.name,
+                "namespace": self.project,
+                "uid": f"uid-{self.name}",
+                "creationTimestamp": CREATED,
+            },
+            "spec": self.spec,
+            "status": status,
         }
-        command = [sys.executable, "-m", "support.serve", str(self.folder), str(self.port)]
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with (self.folder / "server.log").open("ab") as log:
-            self._process = await asyncio.to_thread(
-                subprocess.Popen,
-                [*command, json.dumps(self.tuning)],
-                env=environment,
-                stdout=log,
-                stderr=log,
-                stdin=subprocess.DEVNULL,
+
+    def start_of(self, run: str) -> int:
+        marks = [number for number, one in enumerate(self.log) if b"RUN_STARTED" in one]
+        return next(number for number in marks if json.loads(self.log[number])["runId"] == run)
+
+    def ends(self, event: bytes, run: str) -> bool:
+        found = json.loads(event)
+        return found["type"] in ("RUN_FINISHED", "RUN_ERROR") and found["runId"] == run
+
+    async def append(self, kind: str, **fields: Any) -> None:
+        async with self.bell:
+            self.log.append(json.dumps({"type": kind, **fields}, separators=(",", ":")).encode())
+            self.bell.notify_all()
+
+    async def begin(self, run: str, body: dict[str, Any]) -> None:
+        self.active = run
+        self.runs[run] = {"runId": run, "status": "running", "createdAt": CREATED}
+        answered = {one["interruptId"] for one in body.get("resume") or ()}
+        self.open = [one for one in self.open if one["id"] not in answered]
+        await self.append("RUN_STARTED", threadId=self.name, runId=run, input=body)
+        lines = [line for one in body["messages"] for line in one["content"].splitlines()]
+        if body.get("resume"):
+            payload = body["resume"][0].get("payload")
+            lines, self.rest = [f"say You chose {payload}", *self.rest], []
+        await self.carry_out(run, lines)
+
+    async def carry_out(self, run: str, lines: list[str]) -> None:
+        for number, line in enumerate(lines):
+            word, _, text = line.partition(" ")
+            if word == "wait":
+                return
+            if word == "ask":
+                self.rest = lines[number + 1 :]
+                await self.ask(run, text)
+                return
+            if word == "fail":
+                self.active, self.runs[run]["status"] = None, "error"
+                await self.append(
+                    "RUN_ERROR", runId=run, threadId=self.name, message=text, code="model_error"
+                )
+                return
+            await self.act(run, f"{run}-{number}", word, text)
+        await self.finish(run)
+
+    async def act(self, run: str, key: str, word: str, text: str) -> None:
+        if word == "think":
+            await self.append("REASONING_MESSAGE_START", messageId=key, role="reasoning")
+            await self.append("REASONING_MESSAGE_CONTENT", messageId=key, delta=text)
+            await self.append("REASONING_MESSAGE_END", messageId=key)
+        elif word == "run":
+            code = int(text.rsplit(maxsplit=1)[-1])
+            args = json.dumps({"command": text})
+            await self.append("TOOL_CALL_START", toolCallId=key, toolCallName="bash")
+            await self.append("TOOL_CALL_ARGS", toolCallId=key, delta=args)
+            await self.append("TOOL_CALL_END", toolCallId=key)
+            await self.append(
+                "TOOL_CALL_RESULT",
+                messageId=f"{key}-r",
+                toolCallId=key,
+                content="output\n",
+                metadata={"exitCode": code, "isError": code != 0, "durationMs": 1200},
             )
-        self.port = await self.until(self._served_port, "the server answers")
+        elif word == "todo":
+            items = [{"content": one.strip(), "status": "pending"} for one in text.split(";")]
+            await self.append(
+                "ACTIVITY_SNAPSHOT", messageId=key, activityType="PLAN", content={"items": items}
+            )
+        else:
+            await self.append("TEXT_MESSAGE_START", messageId=key, role="assistant")
+            for part in text.split(" "):
+                await self.append("TEXT_MESSAGE_CONTENT", messageId=key, delta=f"{part} ")
+            await self.append("TEXT_MESSAGE_END", messageId=key)
 
-    async def _served_port(self) -> int | None:
-        process = self._process
-        assert process is not None
-        assert process.poll() is None, (self.folder / "server.log").read_text()[-3000:]
-        try:
-            found = json.loads((self.folder / "server.json").read_text())
-        except (OSError, ValueError):
-            return None
-        return int(found["url"].rpartition(":")[2]) if found["pid"] == process.pid else None
+    async def ask(self, run: str, text: str) -> None:
+        question, *options = (part.strip() for part in text.split("|"))
+        interrupt = {
+            "id": f"int-{len(self.log)}",
+            "reason": "ask_user_question",
+            "message": question,
+            "responseSchema": {"type": "string", "enum": options},
+        }
+        self.open.append(interrupt)
+        await self.finish(run, outcome={"type": "interrupt", "interrupts": [interrupt]})
 
-    def kill(self) -> None:
-        """kill -9, as a crash does it."""
-        assert self._process is not None
-        self._process.kill()
-        self._process.wait()
+    async def finish(self, run: str, outcome: dict[str, Any] | None = None) -> None:
+        self.active, self.runs[run]["status"] = None, "finished"
+        more = {"outcome": outcome} if outcome else {}
+        await self.append("RUN_FINISHED", runId=run, threadId=self.name, **more)
 
-    def freeze(self) -> None:
-        os.kill(self.pid, signal.SIGSTOP)
 
-    def thaw(self) -> None:
-        os.kill(self.pid, signal.SIGCONT)
+class FakePlatform:
+    """The server. `requests` is what came in, as `METHOD path`."""
 
-    async def close(self) -> None:
-        """End the server and every runner that this folder knows."""
-        if self._http is not None:
-            await self._http.close()
-        if self._process is not None and self._process.poll() is None:
-            self._process.terminate()
-            await asyncio.to_thread(self._process.wait, 20)
-        for pid in self.runner_pids():
-            os.kill(pid, signal.SIGKILL)
-
-    def runner_pids(self) -> list[int]:
-        """Of the runners alive, by the identity in their places."""
-        found = []
-        for file in (self.folder / "places").glob("*/identity.json"):
-            who = json.loads(file.read_text())
-            stat = Path(f"/proc/{who['pid']}/stat")
-            try:
-                fields = stat.read_text().rpartition(")")[2].split()
-            except OSError:
-                continue
-            if fields[0] != "Z" and int(fields[19]) == who["startTime"]:
-                found.append(int(who["pid"]))
-        return found
-
-    async def until(self, see: Any, what: str, seconds: float = WAIT_SECONDS) -> Any:
-        """Look again and again until `see()` (plain or a coroutine) is neither None nor False."""
-        last: Any = None
-        try:
-            async with asyncio.timeout(seconds):
-                while True:
-                    last = see()
-                    last = await last if asyncio.iscoroutine(last) else last
-                    if last is not None and last is not False:
-                        return last
-                    await asyncio.sleep(0.02)  # noqa: TID251  # between two looks
-        except TimeoutError:
-            log = (self.folder / "server.log").read_text()[-2000:]
-            raise AssertionError(f"waited {seconds} s until {what}; log: {log}") from None
-
-    def http(self) -> aiohttp.ClientSession:
-        if self._http is None:
-            self._http = aiohttp.ClientSession()
-        return self._http
-
-    async def call(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
-        """A request below `/api`; its status and JSON (or text)."""
-        async with self.http().request(
-            method, f"{self.url}/api{path}", json=body, headers=self.headers
-        ) as reply:
-            text = await reply.text()
-            return reply.status, json.loads(text) if text.startswith(("{", "[")) else text
-
-    async def create(self, name: str, prompt: str | None = None, **body: Any) -> str:
-        """A session in the default project; its path below `/api`."""
-        status, reply = await self.call(
-            "POST",
-            "/projects/default/agentic-sessions",
-            {"name": name, "initialPrompt": prompt, **body},
-        )
-        assert status == 201, reply
-        return f"/projects/default/agentic-sessions/{name}"
-
-    async def send(self, session: str, text: str, **body: Any) -> Any:
-        message = {"id": f"m-{text[:8]}-{len(text)}", "role": "user", "content": text}
-        status, reply = await self.call(
-            "POST", f"{session}/agui/run", {"messages": [message], **body}
-        )
-        assert status == 200, reply
-        return reply
-
-    async def get(self, session: str) -> Any:
-        status, reply = await self.call("GET", session)
-        assert status == 200, reply
-        return reply
-
-    async def phase(self, session: str, *wanted: str) -> Any:
-        """The session, once it is in one of these phases."""
-
-        async def see() -> Any:
-            found = await self.get(session)
-            return found if found["status"]["phase"] in wanted else None
-
-        return await self.until(see, f"{session} is {wanted}")
+    def __init__(self) -> None:
+        self.sessions: dict[str, FakeSession] = {}
+        self.projects = ["default"]
+        self.requests: list[str] = []
+        self.cuts: Iterator[int] = iter(())
+        self.skips: set[int] = set()
+        self.refusals: list[tuple[int, str]] = []
+        self.url = ""
+        self.created: dict[str, str] = {}
 
     @asynccontextmanager
-    async def stream(self, session: str, query: str = "view=raw") -> AsyncIterator[Any]:
-        """An iterator of (seq, event) of the session's stream."""
-        url = f"{self.url}/api{session}/agui/events?{query}"
-        timeout = aiohttp.ClientTimeout(total=WAIT_SECONDS)
-        async with self.http().get(url, headers=self.headers, timeout=timeout) as reply:
-            assert reply.status == 200, await reply.text()
+    async def serving(self) -> AsyncIterator["FakePlatform"]:
+        app = web.Application(middlewares=[self.guard])
+        app.add_routes(
+            [
+                web.get("/api/version", self.version),
+                web.get("/api/projects", self.list_projects),
+                web.get(P + "/agentic-sessions", self.list_sessions),
+                web.post(P + "/agentic-sessions", self.create),
+                web.get(S, self.get),
+                web.delete(S, self.delete),
+                web.post(S + "/{verb:start|stop}", self.life),
+                web.post(S + "/agui/run", self.run),
+                web.get(S + "/agui/events", self.events),
+                web.post(S + "/agui/interrupt", self.interrupt),
+                web.get(S + "/agui/runs", self.list_runs),
+                web.get(S + "/logs", self.logs),
+                web.get(S + "/doctor", self.doctor),
+                web.get(S + "/workspace", self.list_files),
+                web.get(S + "/workspace/{path:.+}", self.read_file),
+                web.put(S + "/workspace/{path:.+}", self.write_file),
+            ]
+        )
+        runner = web.AppRunner(app, shutdown_timeout=0.1)
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        self.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+        try:
+            yield self
+        finally:
+            await runner.cleanup()
 
-            async def events() -> AsyncIterator[tuple[int | None, Event]]:
-                reader = FrameReader()
-                async for chunk in reply.content.iter_any():
-                    for one in reader.feed(chunk):
-                        yield one.id, decode(one.data)
+    @web.middleware
+    async def guard(self, request: web.Request, handler: Any) -> web.StreamResponse:
+        self.requests.append(f"{request.method} {request.path}")
+        if request.headers.get("Authorization") != f"Bearer {TOKEN}":
+            return problem(401, "unauthenticated", "No valid credential came with the request.")
+        if self.refusals:
+            status, code = self.refusals.pop(0)
+            return problem(status, code, f"Refused: {code}.", hint="Try again.")
+        found: web.StreamResponse = await handler(request)
+        return found
 
-            yield events()
+    def session(self, request: web.Request) -> FakeSession:
+        name = request.match_info["session"]
+        if name not in self.sessions:
+            raise web.HTTPNotFound(
+                content_type="application/json",
+                text=problem(404, "not_found", f"There is no session '{name}'.").text,
+            )
+        return self.sessions[name]
 
-    async def events(self, session: str) -> list[Event]:
-        """Everything the log has now."""
-        async with self.http().get(
-            f"{self.url}/api{session}/export?format=jsonl", headers=self.headers
-        ) as reply:
-            assert reply.status == 200
-            return [decode(line) for line in (await reply.read()).splitlines() if line]
+    def add(self, name: str, **spec: Any) -> FakeSession:
+        self.sessions[name] = FakeSession("default", name, spec)
+        return self.sessions[name]
 
-    async def until_seq(self, session: str, seq: int) -> None:
-        """Return once the log has reached this number, or a run has ended."""
-        async with self.stream(session) as events:
-            async for number, event in events:
-                ended = event["type"] in ("RUN_FINISHED", "RUN_ERROR")
-                if ended or (number is not None and number >= seq):
-                    return
+    async def version(self, request: web.Request) -> web.Response:
+        return web.json_response({"version": "0.1.0", "contract": {"min": 0, "max": 1}})
 
-    async def until_ended(self, session: str, runs: int = 1) -> list[Event]:
-        """All events, once so many runs have ended."""
+    async def list_projects(self, request: web.Request) -> web.Response:
+        return page([{"name": one} for one in self.projects], request)
 
-        async def see() -> Any:
-            found = await self.events(session)
-            ended = [one for one in found if one["type"] in ("RUN_FINISHED", "RUN_ERROR")]
-            return found if len(ended) >= runs else None
+    async def list_sessions(self, request: web.Request) -> web.Response:
+        return page([one.json() for one in self.sessions.values()], request)
 
-        return list(await self.until(see, f"{runs} runs of {session} have ended"))
+    async def create(self, request: web.Request) -> web.Response:
+        key = request.headers["Idempotency-Key"]
+        spec = await request.json()
+        name = self.created.setdefault(
+            key, spec.pop("name", None) or f"session-{len(self.sessions) + 1}"
+        )
+        if name not in self.sessions:
+            session = FakeSession(request.match_info["project"], name, spec)
+            self.sessions[name] = session
+            if text := spec.get("initialPrompt"):
+                body = {"messages": [{"id": "m", "role": "user", "content": text}]}
+                await session.begin("run-first", body)
+        return web.json_response({"name": name, "uid": f"uid-{name}"}, status=201)
+
+    async def get(self, request: web.Request) -> web.Response:
+        return web.json_response(self.session(request).json())
+
+    async def delete(self, request: web.Request) -> web.Response:
+        del self.sessions[self.session(request).name]
+        return web.Response(status=204)
+
+    async def life(self, request: web.Request) -> web.Response:
+        session = self.session(request)
+        stop = request.match_info["verb"] == "stop"
+        session.phase = "Stopped" if stop else "Running"
+        session.reason = "UserStopped" if stop else ""
+        await session.append("CUSTOM", name="ambient:phase", value={"phase": session.phase})
+        return web.json_response(session.json(), status=202)
+
+    async def run(self, request: web.Request) -> web.StreamResponse:
+        session, body = self.session(request), await request.json()
+        if session.phase != "Running":
+            return problem(409, "session_not_running", "The session is not running.")
+        run = body["runId"]
+        known = run in session.runs
+        if not known:
+            await session.begin(run, body)
+        if request.headers.get("Accept") == "text/event-stream":
+            return await self.stream(request, session, session.log, session.start_of(run), run)
+        status = "existing" if known else "started"
+        return web.json_response({"runId": run, "threadId": session.name, "status": status})
+
+    async def events(self, request: web.Request) -> web.StreamResponse:
+        session = self.session(request)
+        cursor = request.headers.get("Last-Event-ID")
+        if cursor is None or int(cursor) > len(session.log):
+            return await self.prelude(request, session)
+        return await self.stream(request, session, session.log, int(cursor))
+
+    async def prelude(self, request: web.Request, session: FakeSession) -> web.StreamResponse:
+        done = [b'{"type":"RUN_STARTED","runId":"p","threadId":"t"}'] if session.log else []
+        last = b'{"type":"RUN_FINISHED","runId":"p","threadId":"t"}'
+        head = b"".join(frame(None, one) for one in done)
+        head += frame(len(session.log), last) if session.log else b""
+        return await self.stream(request, session, session.log, len(session.log), head=head)
+
+    async def stream(
+        self,
+        request: web.Request,
+        session: FakeSession,
+        log: list[bytes],
+        after: int,
+        run: str | None = None,
+        head: bytes | None = None,
+    ) -> web.StreamResponse:
+        response = web.StreamResponse(
+            headers={
+                "Content-Type": "text/event-stream",
+                "Ambient-Stream": "resume" if head is None else "prelude",
+            }
+        )
+        await response.prepare(request)
+        budget = next(self.cuts, None)
+        chunk = head or KEEP_ALIVE
+        while True:
+            if budget is not None and budget <= len(chunk):
+                await response.write(chunk[:budget])
+                if request.transport is not None:
+                    request.transport.abort()
+                return response
+            await response.write(chunk)
+            budget = None if budget is None else budget - len(chunk)
+            async with session.bell:
+                while len(log) <= after:
+                    await session.bell.wait()
+            after += 1
+            if after in self.skips:
+                self.skips.remove(after)
+                after += 1
+            chunk = frame(after, log[after - 1])
+            if run is not None and session.ends(log[after - 1], run):
+                await response.write(chunk)
+                return response
+
+    async def interrupt(self, request: web.Request) -> web.Response:
+        session, body = self.session(request), await request.json()
+        run = body.get("runId") or session.active
+        if run is None:
+            return problem(409, "no_active_run", "No run is active.")
+        await session.finish(run, outcome={"type": "cancelled"})
+        return web.json_response({"message": "ok", "runId": run, "status": "cancelled"})
+
+    async def list_runs(self, request: web.Request) -> web.Response:
+        return page(list(self.session(request).runs.values())[::-1], request)
+
+    async def logs(self, request: web.Request) -> web.Response:
+        return web.Response(text=f"log of {self.session(request).name}\n")
+
+    async def doctor(self, request: web.Request) -> web.Response:
+        return web.json_response({"links": self.session(request).links})
+
+    async def list_files(self, request: web.Request) -> web.Response:
+        session = self.session(request)
+        items = [
+            {"name": path, "path": path, "isDir": False, "size": len(content)}
+            for path, content in session.files.items()
+        ]
+        return web.json_response({"items": items})
+
+    async def read_file(self, request: web.Request) -> web.Response:
+        session, path = self.session(request), request.match_info["path"]
+        if path not in session.files:
+            return problem(404, "file_not_found", f"There is no file '{path}'.")
+        return web.Response(body=session.files[path])
+
+    async def write_file(self, request: web.Request) -> web.Response:
+        self.session(request).files[request.match_info["path"]] = await request.read()
+        return web.json_response({"message": "ok"})
 
 
-@asynccontextmanager
-async def platform_process(folder: Path, **tuning: Any) -> AsyncIterator[PlatformProcess]:
-    """A platform that answers, ended with all its runners afterwards."""
-    platform = PlatformProcess(folder, **tuning)
-    await platform.start()
-    try:
-        yield platform
-    finally:
-        await platform.close()
+def problem(status: int, code: str, error: str, hint: str | None = None) -> web.Response:
+    body = {"error": error, "code": code, "hint": hint, "requestId": "req-1"}
+    return web.json_response(body, status=status)
 
 
-VOLATILE = frozenset(
-    {"timestamp", "messageId", "toolCallId", "runId", "threadId", "parentMessageId", "input"}
-)
-
-
-def transcript(events: list[Event]) -> list[Event]:
-    """What a person sees of a run, without ids, times and what the platform itself says: deltas of
-    one part joined, so that it does not matter how they were cut."""
-    found: list[Event] = []
-    for event in events:
-        if event["type"] in ("CUSTOM", "META"):
-            continue
-        kept = {key: value for key, value in event.items() if key not in VOLATILE}
-        if isinstance(kept.get("metadata"), dict):
-            changing = ("durationMs", "senderId", "senderDisplayName", "autoSent")
-            kept["metadata"] = {k: v for k, v in kept["metadata"].items() if k not in changing}
-        if found and "delta" in kept and found[-1]["type"] == kept["type"]:
-            found[-1] = {**kept, "delta": found[-1]["delta"] + kept["delta"]}
-        else:
-            found.append(kept)
-    return found
+def page(items: list[dict[str, Any]], request: web.Request) -> web.Response:
+    limit, offset = int(request.query.get("limit", 20)), int(request.query.get("offset", 0))
+    part, more = items[offset : offset + limit], offset + limit < len(items)
+    body = {"items": part, "hasMore": more, "nextOffset": offset + limit if more else None}
+    return web.json_response(body | {"totalCount": len(items), "limit": limit, "offset": offset})
