@@ -7,7 +7,7 @@ tests are in core/memory.py and pass the same suites.
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
@@ -279,11 +279,15 @@ class KeyStore(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """A warm place that was taken for one session: its identity from birth."""
+    """A warm place that was taken for one session: its identity from birth.
+
+    settled: fields of the LaunchSpec that the place decides, such as its workspace.
+    """
 
     trail: Mapping[str, Any]
     endpoint: str
     token: Token
+    settled: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Engine(Protocol):

@@ -188,7 +188,8 @@ class Life:
         self._p.runner.forget(session.id)
         await self._p.engine.deliver(session, record)
         try:
-            await self._p.runner.claim(session.id, self._p.launch_spec(session))
+            orders = self._p.launch_spec(session).model_copy(update=dict(place.settled))
+            await self._p.runner.claim(session.id, orders)
         except (StaleGeneration, Unavailable):
             await self._p.engine.stop(session, grace=timedelta(0))
             await self._p.engine.remove(session)
