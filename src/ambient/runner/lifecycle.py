@@ -66,9 +66,9 @@ class Lifecycle:
         for one in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(one, self.end, TERMINATED)
 
-    def write_ready(self, port: int) -> None:
-        """Say that requests are accepted, and where."""
-        _write(self._state_dir / READY_FILE, {"port": port})
+    def write_ready(self, port: int, session: str | None) -> None:
+        """Say that requests are accepted, where, and for which session; None: not yet for any."""
+        _write(self._state_dir / READY_FILE, {"port": port, "session": session})
 
     def write_exit(self, code: int, reason: str) -> None:
         """Say how it ended."""

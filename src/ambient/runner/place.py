@@ -5,6 +5,7 @@ once; from then on it is that session's runner, and any other claim is stale.
 """
 
 import asyncio
+from collections.abc import Callable
 
 from ambient.contract.launch import LaunchSpec
 from ambient.contract.runner_api import ClaimRequest
@@ -13,7 +14,10 @@ from ambient.runner.session import Ground, Session, open_session
 
 
 class Place:
-    """Built with the LaunchSpec of birth; without a session in it, it waits for a claim."""
+    """Built with the LaunchSpec of birth; without a session in it, it waits for a claim.
+
+    on_claim: told the session's name when one takes the place.
+    """
 
     def __init__(self, ground: Ground, launch: LaunchSpec) -> None:
         self._ground = ground
@@ -21,6 +25,7 @@ class Place:
         self._session: Session | None = None
         self._generation = launch.generation
         self._work: list[asyncio.Task[None]] = []
+        self.on_claim: Callable[[str], None] = lambda session: None
         self.closing = False
 
     def open_if_born_with_session(self) -> None:
@@ -65,6 +70,7 @@ class Place:
             "place": self._birth.place,
         }
         self._open(request.launch.model_copy(update=kept))
+        self.on_claim(request.launch.session)
         return self._generation
 
     def _open(self, launch: LaunchSpec) -> None:

@@ -10,7 +10,6 @@ import socket
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import Any, Final
 
 import uvicorn
@@ -36,12 +35,12 @@ from ambient.core.service.projects import Projects
 from ambient.core.service.prompts import Prompts
 from ambient.core.service.sessions import Sessions
 from ambient.core.service.streams import Streams
-from ambient.engines.local.bot_tokens import LIFE, BotClaim, BotTokens
+from ambient.engines.local.bot_tokens import BotClaim, BotTokens
 from ambient.engines.local.engine import LocalEngine
 from ambient.engines.local.options import LocalOptions
 from ambient.relay.http import HttpRunnerClient
 from ambient.relay.tailer import Tailer
-from ambient.relay.tokens import CACHE_SECONDS, TokenSource
+from ambient.relay.tokens import TokenSource
 from ambient.server.app import build_app
 from ambient.server.auth import OWNER, EmbeddedAuthenticator, OwnerIsAdmin
 from ambient.server.logins import Logins
@@ -66,9 +65,6 @@ class Tuning:
     limits: Limits = field(default_factory=Limits)
     rules: Rules = field(default_factory=Rules)
     engine: LocalOptions = field(default_factory=LocalOptions)
-    bot_life: timedelta = LIFE
-    cache_seconds: float = CACHE_SECONDS
-    """Life of a caller's cached token; always shorter than `rules.quiet`."""
     clock: Clock = field(default_factory=SystemClock)
 
 
@@ -141,7 +137,7 @@ async def platform(
     tuning = tuning or Tuning()
     async with await Database.open(f"sqlite:///{data.database}") as database:
         keys = SqlKeyStore(database)
-        bots = BotTokens(keys, tuning.clock, key_life=tuning.engine.key_life, life=tuning.bot_life)
+        bots = BotTokens(keys, tuning.clock, key_life=tuning.engine.key_life)
         engine = LocalEngine(
             data.folder, clock=tuning.clock, bot_tokens=bots, options=tuning.engine
         )
@@ -171,7 +167,7 @@ def _assemble(ground: _Ground) -> tuple[Platform, tuple[Loop, ...]]:
     store, tokens = SqlSessionStore(database), SqlTokenStore(database)
     log = SqlEventLog(database, clock)
     reconciler = Reconciler(store=store, engine=engine, clock=clock)
-    source = TokenSource(store, tokens, clock, cache_seconds=ground.tuning.cache_seconds)
+    source = TokenSource(store, tokens, clock)
 
     def refused(session: SessionId, _error: AmbientError | None = None) -> None:
         care.rejected(session)
@@ -316,14 +312,13 @@ def run(
     data: DataFolder,
     listener: socket.socket,
     ready: Callable[[Platform], None],
-    tuning: Tuning | None = None,
 ) -> None:
     """`ambient up`: serve on a listener that is bound already, over a data folder that is held.
 
     settings: from `load_settings`. ready: called with the platform once requests are answered.
     """
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(serve(settings, data, listener, ready, tuning))
+        runner.run(serve(settings, data, listener, ready))
 
 
 __all__ = ["Platform", "SettingsInvalid", "Tuning", "load_settings", "platform", "run", "serve"]

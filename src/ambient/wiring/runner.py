@@ -95,7 +95,8 @@ async def _live(settings: Settings, state_dir: Path) -> int:
         ]
         gc.collect()
         gc.freeze()
-        lifecycle.write_ready(server.port)
+        lifecycle.write_ready(server.port, place.session_name)
+        place.on_claim = lambda session: lifecycle.write_ready(server.port, session)
         code = await lifecycle.ended()
         await _end(place, journal)
         await server.shutdown()
