@@ -120,11 +120,7 @@ class Browser:
 
         async with asyncio.TaskGroup() as tasks:
             scope = scope_of(method, path, sent, self.client)
-
-            async def serve() -> None:
-                await self.app(scope, receive, reading.take)
-
-            serving = tasks.create_task(serve())
+            serving = tasks.create_task(self.app(scope, receive, reading.take))
             reading.serving = serving
             try:
                 async with asyncio.timeout(DEADLINE):

@@ -7,7 +7,7 @@ import asyncio
 import json
 import os
 import signal
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -56,6 +56,7 @@ class FakeRunner:
         self.strips_header = False
         self.says_last = True
         self.url = ""
+        self.on_claim: Callable[[str], None] = lambda session: None
         self._changed = asyncio.Event()
         self._open: dict[int, web.Request] = {}
 
@@ -122,6 +123,8 @@ class FakeRunner:
         if request.path.startswith("/blobs/"):
             found = self.blobs.get(request.path.removeprefix("/blobs/"))
             return web.Response(status=200 if found is not None else 404, body=found)
+        if request.path == "/claim":
+            self.on_claim(json.loads(body)["launch"]["session"])
         status, reply = self.replies.get(request.path, (200, self._reply(request.path)))
         return web.json_response(reply, status=status)
 
@@ -200,7 +203,13 @@ async def _serve(spec: LaunchSpec, env: Mapping[str, str], digests: str) -> None
     else:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
     async with runner.serving():
-        draft = state / f".{READY_FILE}"
-        draft.write_text(json.dumps({"port": int(runner.url.rpartition(":")[2])}))
-        draft.replace(state / READY_FILE)
+
+        def ready(session: str) -> None:
+            draft = state / f".{READY_FILE}"
+            port = int(runner.url.rpartition(":")[2])
+            draft.write_text(json.dumps({"port": port, "session": session}))
+            draft.replace(state / READY_FILE)
+
+        ready(spec.session)
+        runner.on_claim = ready
         await ended.wait()

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -19,8 +20,11 @@ from ambient.core.model import Observed, Session, session_id
 from ambient.core.ports import Clock
 from ambient.engines.local.bot_tokens import BotTokens
 from ambient.engines.local.engine import LocalEngine
+from ambient.engines.local.home import Home
 from ambient.engines.local.launcher import LauncherOptions
 from ambient.engines.local.options import LocalOptions
+from ambient.engines.local.pool import PREFIX
+from ambient.engines.local.process import send
 from ambient.wiring.system import SystemClock
 
 TESTS: Final = Path(__file__).parent.parent
@@ -107,8 +111,10 @@ async def local(
     *,
     database: MemoryDatabase | None = None,
     clock: Clock | None = None,
+    last: bool = True,
 ) -> AsyncIterator[Local]:
-    """An engine at work. It leaves its runners behind, as a server that ends does."""
+    """An engine at work. It leaves its runners behind, as a server that ends does; the last one
+    over a folder takes the warm places with it."""
     clock = clock or SystemClock()
     chosen = chosen or options()
     tokens = BotTokens(
@@ -122,6 +128,8 @@ async def local(
             yield Local(engine, home, tokens)
         finally:
             running.cancel()
+            if last:
+                empty_pool(home)
 
 
 @asynccontextmanager
@@ -132,3 +140,11 @@ async def ended(found: Local, *sessions: Session) -> AsyncIterator[None]:
     finally:
         for session in sessions:
             await found.engine.remove(session, everything=True)
+
+
+def empty_pool(home: Path) -> None:
+    """Kill what waits in warm places; a server that ends leaves them for the next one."""
+    for place in Home(home).places():
+        who = place.identity()
+        if place.id.startswith(PREFIX) and who is not None:
+            send(who.process, signal.SIGKILL)

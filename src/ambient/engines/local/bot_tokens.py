@@ -55,21 +55,12 @@ class _SigningKey:
 
 
 class BotTokens:
-    """Issues and verifies. key_life: how long a key signs before the next one does. life: of a
-    token; one in a file is renewed after a third of it."""
+    """Issues and verifies. key_life: how long a key signs before the next one does."""
 
-    def __init__(
-        self,
-        keys: KeyStore,
-        clock: Clock,
-        *,
-        key_life: timedelta = KEY_LIFE,
-        life: timedelta = LIFE,
-    ) -> None:
+    def __init__(self, keys: KeyStore, clock: Clock, *, key_life: timedelta = KEY_LIFE) -> None:
         self._store = keys
         self._clock = clock
         self._key_life = key_life
-        self._life = life
         self._keys: tuple[_SigningKey, ...] = ()
         self._changed_at = 0.0
 
@@ -88,6 +79,11 @@ class BotTokens:
         self._keys = keys
         self._changed_at = self._clock.monotonic()
 
+    @property
+    def newest_kid(self) -> str:
+        """The key that signs; a token signed by another one is over at the next change."""
+        return self._keys[0].kid
+
     def key_is_old(self) -> bool:
         """Whether it is time for a new key, by either clock: what a jump of one hides, the other
         shows, and a key that seems to come from the future is as good as old."""
@@ -103,7 +99,7 @@ class BotTokens:
             "aud": BOT_AUDIENCE,
             "gen": generation,
             "iat": now,
-            "exp": now + int(self._life.total_seconds()),
+            "exp": now + int(LIFE.total_seconds()),
         }
         return jwt.encode({"alg": _ALGORITHM, "kid": signing.kid}, claims, signing.key)
 
@@ -135,7 +131,7 @@ class BotTokens:
         return (
             (claim.session, claim.generation) == (session, generation)
             and signed_by == self._keys[0].kid
-            and abs(self._clock.now() - claim.issued_at) < self._life / 3
+            and abs(self._clock.now() - claim.issued_at) < RENEWAL
         )
 
     def _claims(self, token: str) -> dict[str, Any]:

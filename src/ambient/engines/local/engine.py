@@ -22,6 +22,7 @@ from ambient.core.ports import Clock
 from ambient.core.ports import Place as TakenPlace
 from ambient.engines.local import delivery
 from ambient.engines.local.bot_tokens import BotTokens
+from ambient.engines.local.care import BotTokenCare
 from ambient.engines.local.ending import ending_of, tail_of
 from ambient.engines.local.home import Home
 from ambient.engines.local.launcher import Launcher, code_stamp
@@ -29,6 +30,7 @@ from ambient.engines.local.leftover import leftovers
 from ambient.engines.local.options import LocalOptions
 from ambient.engines.local.order import Order
 from ambient.engines.local.place import Identity, Place, safe_name
+from ambient.engines.local.pool import Pool
 from ambient.engines.local.stopping import stop_runner
 from ambient.engines.local.watcher import Watcher
 
@@ -36,6 +38,7 @@ log = logging.getLogger(__name__)
 
 _AT_ONCE: Final = timedelta(0)
 _MOVE_IN_SECONDS: Final = 10.0
+_CLAIM_SECONDS: Final = 5.0
 
 
 class LocalEngine:
@@ -48,10 +51,14 @@ class LocalEngine:
         self._clock = clock
         self._bot_tokens = bot_tokens
         self._options = options
-        self._launcher = Launcher(self._home.run, code_stamp(), options.launcher)
+        stamp = code_stamp()
+        self._launcher = Launcher(self._home.run, stamp, options.launcher)
         self._watcher = Watcher(self._noticed)
+        self._care = BotTokenCare(bot_tokens, clock, self._living, renewal=options.renewal)
+        self._pool = Pool(self._home, clock, self._start_warm, size=options.pool_size, stamp=stamp)
         self._sessions: dict[str, SessionId] = {}
         self._arrivals: dict[str, asyncio.Event] = {}
+        self._taken_at: dict[str, float] = {}
         self._changed: dict[SessionId, None] = {}
         self._changes = asyncio.Event()
 
@@ -59,14 +66,20 @@ class LocalEngine:
         """Renew every living runner's bot token before anything else, then find the runners."""
         await asyncio.to_thread(self._home.make)
         await self._bot_tokens.load()
+        await self._care.renew()
         self._watcher.open()
-        for session, place in await asyncio.to_thread(self._find_runners):
+        for session, _, place in await asyncio.to_thread(self._living):
             self._watch(session, place)
+        for place in await self._pool.open():
+            self._watch_place(place)
 
     async def run(self) -> None:
-        """Look after bot tokens and warm places until cancelled."""
+        """Look after bot tokens, the fork server and warm places, until cancelled."""
         try:
-            await asyncio.Event().wait()
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._care.run())
+                group.create_task(self._launcher.keep_open(self._clock))
+                group.create_task(self._pool.run())
         finally:
             self.close()
 
@@ -76,7 +89,19 @@ class LocalEngine:
         self._launcher.close()
 
     async def take_place(self, session: Session) -> TakenPlace | None:
-        return None
+        warm = await self._pool.take(session.id, session.generation)
+        if warm is None:
+            return None
+        place = warm.place
+        self._taken_at[place.id] = self._clock.monotonic()
+        workspace = await asyncio.to_thread(self._move_to, session, place)
+        self._watch(session.id, place)
+        return TakenPlace(
+            trail={"place": place.id, "workspace": str(workspace)},
+            endpoint=f"http://{self._options.host}:{warm.port}",
+            token=warm.token,
+            settled=self._settled(place, workspace),
+        )
 
     async def launch(
         self, session: Session, spec: LaunchSpec, record: TokenRecord
@@ -87,11 +112,9 @@ class LocalEngine:
         trail = {"place": place.id, "workspace": str(workspace)}
         yield trail
         self._watch(session.id, place)
-        order = self._order(session, place, self._settle(spec, place, workspace))
-        who = await asyncio.to_thread(place.identity)
-        if who is None:
-            await self._launcher.start(order)
-            who = await self._moved_in(place)
+        spec = spec.model_copy(update=self._settled(place, workspace))
+        if (who := await asyncio.to_thread(place.identity)) is None:
+            who = await self._start(self._order(place, spec, session.id, cwd=workspace))
         self._watch(session.id, place)
         yield {**trail, "pid": who.process.pid, "startTime": who.process.start_time}
 
@@ -120,8 +143,7 @@ class LocalEngine:
     async def remove(self, session: Session, *, everything: bool = False) -> None:
         await self._end(session.id, grace=_AT_ONCE)
         for one in await asyncio.to_thread(self._home.incarnations, session.id):
-            self._watcher.forget(one.place.id)
-            self._sessions.pop(one.place.id, None)
+            self._forget(one.place.id)
             await asyncio.to_thread(self._home.remove, session.id, one)
         if everything:
             await asyncio.to_thread(self._home.remove_all, session.id)
@@ -137,10 +159,12 @@ class LocalEngine:
             for session in changed:
                 yield session
 
-    async def _moved_in(self, place: Place) -> Identity:
-        """Wait until the runner has said who it is. Raises EngineBusy when it does not."""
+    async def _start(self, order: Order) -> Identity:
+        """Start a runner and wait until it has said who it is. Raises EngineBusy."""
+        place = self._home.place(order.place)
         arrival = self._arrivals[place.id] = asyncio.Event()
         try:
+            await self._launcher.start(order)
             async with asyncio.timeout(_MOVE_IN_SECONDS):
                 while (who := await asyncio.to_thread(place.identity)) is None:
                     await arrival.wait()
@@ -151,9 +175,17 @@ class LocalEngine:
             del self._arrivals[place.id]
         return who
 
+    async def _start_warm(self, place: Place, spec: LaunchSpec) -> None:
+        self._watch_place(place)
+        spec = spec.model_copy(update=self._settled(place, place.folder) | {"place": place.id})
+        await self._start(self._order(place, spec, "", cwd=place.folder))
+        self._watch_place(place)
+
     def _noticed(self, place: str) -> None:
         if place in self._arrivals:
             self._arrivals[place].set()
+        if place in self._pool:
+            self._pool.noticed()
         session = self._sessions.get(place)
         if session is not None:
             self._changed[session] = None
@@ -161,10 +193,18 @@ class LocalEngine:
 
     def _watch(self, session: SessionId, place: Place) -> None:
         self._sessions[place.id] = session
+        self._watch_place(place)
+
+    def _watch_place(self, place: Place) -> None:
         self._watcher.watch_folder(place)
         who = place.identity()
         if who is not None:
             self._watcher.watch_runner(place, who.process)
+
+    def _forget(self, place: str) -> None:
+        self._watcher.forget(place)
+        self._sessions.pop(place, None)
+        self._taken_at.pop(place, None)
 
     async def _end(self, session: SessionId, *, grace: timedelta, below: int | None = None) -> None:
         """End the session's runners; below: only those of earlier generations."""
@@ -181,29 +221,31 @@ class LocalEngine:
         delivery.deliver_bot_token(place, token)
         return workspace
 
-    def _settle(self, spec: LaunchSpec, place: Place, workspace: Path) -> LaunchSpec:
-        """The orders with this engine's own paths."""
-        return spec.model_copy(
-            update={
-                "host": self._options.host,
-                "port": 0,
-                "token": None,
-                "place": None,
-                "state_dir": str(place.folder),
-                "digests_file": str(place.folder / DIGESTS_KEY),
-                "bot_token_file": str(place.folder / BOT_TOKEN_KEY),
-                "workspace": str(workspace),
-            }
-        )
+    def _move_to(self, session: Session, place: Place) -> Path:
+        self._home.assign(session.id, session.generation, place.id)
+        return self._home.make_workspace(session.id)
 
-    def _order(self, session: Session, place: Place, spec: LaunchSpec) -> Order:
+    def _settled(self, place: Place, workspace: Path) -> dict[str, Any]:
+        """What this engine settles of a runner's orders."""
+        return {
+            "host": self._options.host,
+            "port": 0,
+            "token": None,
+            "place": None,
+            "state_dir": str(place.folder),
+            "digests_file": str(place.folder / DIGESTS_KEY),
+            "bot_token_file": str(place.folder / BOT_TOKEN_KEY),
+            "workspace": str(workspace),
+        }
+
+    def _order(self, place: Place, spec: LaunchSpec, session: str, *, cwd: Path) -> Order:
         return Order(
             number=0,
             place=place.id,
             state_dir=str(place.folder),
-            session=session.id,
-            generation=session.generation,
-            cwd=spec.workspace,
+            session=session,
+            generation=spec.generation,
+            cwd=str(cwd),
             env={**self._options.env, **spec.to_env()},
             limits=self._options.limits,
         )
@@ -212,7 +254,8 @@ class LocalEngine:
         place = self._home.find(session.id, session.generation)
         if place is None:
             return Observed(generation=session.generation)
-        alive, ready = place.alive(), place.ready()
+        ready = place.ready()
+        alive = place.alive() and not self._is_forgotten(place, ready)
         ending = None if alive else ending_of(place)
         listens = alive and ready is not None
         return Observed(
@@ -251,16 +294,21 @@ class LocalEngine:
                 return tail_of(one.place.log, tail)
         return tail_of(self._home.last_log(session), tail)
 
-    def _find_runners(self) -> list[tuple[SessionId, Place]]:
-        """The living runners, each with a new bot token."""
-        found = []
-        for session in self._home.sessions():
-            for one in self._home.incarnations(session):
-                if one.place.alive():
-                    token = self._bot_tokens.issue(session, one.generation)
-                    delivery.deliver_bot_token(one.place, token)
-                    found.append((session, one.place))
-        return found
+    def _is_forgotten(self, place: Place, ready: Mapping[str, Any] | None) -> bool:
+        """Whether the place was taken and its claim never came, because whoever took it died in
+        between. It serves nobody, so it counts as lost."""
+        if place.claim() is None or (ready or {}).get("session"):
+            return False
+        taken_at = self._taken_at.get(place.id)
+        return taken_at is None or self._clock.monotonic() - taken_at > _CLAIM_SECONDS
+
+    def _living(self) -> list[tuple[SessionId, int, Place]]:
+        return [
+            (session, one.generation, one.place)
+            for session in self._home.sessions()
+            for one in self._home.incarnations(session)
+            if one.place.alive()
+        ]
 
 
 def _place_id(session: Session) -> str:

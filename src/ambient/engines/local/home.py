@@ -76,6 +76,10 @@ class Home:
         note.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         note.touch(mode=0o600)
 
+    def is_assigned(self, session: SessionId, generation: int, place: str) -> bool:
+        """Whether it was noted that this place is the session's."""
+        return self._note(session, generation, place).exists()
+
     def unassign(self, session: SessionId, generation: int, place: str) -> None:
         """Forget it again. Absent is no error."""
         self._note(session, generation, place).unlink(missing_ok=True)

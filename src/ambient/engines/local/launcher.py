@@ -17,6 +17,7 @@ from typing import Final
 
 import ambient
 from ambient.core.errors import EngineBusy
+from ambient.core.ports import Clock
 from ambient.engines.local.forkserver import ONCE, short
 from ambient.engines.local.order import Answer, Order
 
@@ -26,6 +27,8 @@ COMMAND: Final = (sys.executable, "-m", "ambient.wiring.forkserver")
 START_SECONDS: Final = 20.0
 """The fork server has imported everything within so long, or is not waited for."""
 ANSWER_SECONDS: Final = 5.0
+FIRST_DELAY: Final = 0.05
+LONGEST_DELAY: Final = 30.0
 _PACKAGE: Final = Path(ambient.__file__).parent
 
 
@@ -70,6 +73,20 @@ class Launcher:
                 raise EngineBusy("The process that starts runners cannot be started.")
             loop = asyncio.get_running_loop()
             _, self._line = await loop.create_unix_connection(_Line, sock=found)
+
+    async def keep_open(self, clock: Clock) -> None:
+        """See that a fork server is there before somebody needs it, for ever."""
+        delay = FIRST_DELAY
+        while True:
+            try:
+                await self.open()
+                delay = FIRST_DELAY
+                if self._line is not None:
+                    await self._line.broken.wait()
+            except EngineBusy as exc:
+                log.warning("no fork server: %s", exc)
+            await clock.sleep(delay)
+            delay = min(2 * delay, LONGEST_DELAY)
 
     async def start(self, order: Order) -> Answer:
         """Start one runner. Raises EngineBusy: there is none."""
@@ -139,6 +156,7 @@ class _Line(asyncio.Protocol):
         self._waiting: dict[int, asyncio.Future[Answer]] = {}
         self._transport: asyncio.Transport | None = None
         self._rest = b""
+        self.broken = asyncio.Event()
 
     @property
     def is_open(self) -> bool:
@@ -159,6 +177,7 @@ class _Line(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
+        self.broken.set()
         for waiting in self._waiting.values():
             if not waiting.done():
                 waiting.set_exception(EngineBusy("The process that starts runners has ended."))

@@ -12,6 +12,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from threading import get_ident
 from typing import Any, Final, Self
 
 from ambient.contract.names import (
@@ -22,6 +23,7 @@ from ambient.contract.names import (
     LOG_FILE,
     READY_FILE,
 )
+from ambient.core.model import SessionId
 from ambient.engines.local.process import Process, lives
 
 CLAIM_FILE: Final = "claim.json"
@@ -103,20 +105,25 @@ class Place:
         return None if found is None else Identity.from_json(found)
 
     def alive(self) -> bool:
-        """Whether the runner that moved in still runs."""
+        """Whether the runner that moved in still runs, or its end has yet to be noted."""
         who = self.identity()
         return who is not None and lives(who.process, noted=self.ending() is not None)
 
-    def claim(self) -> tuple[str, int] | None:
+    def works(self) -> bool:
+        """Whether the runner that moved in runs right now."""
+        who = self.identity()
+        return who is not None and lives(who.process, noted=True)
+
+    def claim(self) -> tuple[SessionId, int] | None:
         """The session and generation that took this warm place; None: none did."""
         found = read_json(self.folder / CLAIM_FILE)
-        return None if found is None else (str(found["session"]), int(found["generation"]))
+        return None if found is None else (SessionId(found["session"]), int(found["generation"]))
 
     def take(self, session: str, generation: int) -> bool:
         """Take the place for one session; of all that try, one gets it. False: it is taken."""
         text = json.dumps({"session": session, "generation": generation}).encode()
-        draft = self.folder / f".{CLAIM_FILE}.{os.getpid()}.{generation}"
-        _write_new(draft, text)
+        draft = self.folder / f".{CLAIM_FILE}.{os.getpid()}-{get_ident()}"
+        _write_new(draft, text, durable=True)
         try:
             os.link(draft, self.folder / CLAIM_FILE)
         except FileExistsError:
@@ -155,22 +162,27 @@ def write_json(path: Path, value: Mapping[str, Any]) -> None:
     write_file(path, json.dumps(value).encode())
 
 
-def write_file(path: Path, data: bytes) -> None:
-    """Replace a file whole, on the disk when it returns; mode 0600."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
+def write_file(path: Path, data: bytes, *, durable: bool = False) -> None:
+    """Replace a file whole; mode 0600. durable: on the disk when it returns.
+
+    What concerns a living process need not be: it does not outlive the machine's end either.
+    """
+    draft = path.with_name(f".{path.name}.{os.getpid()}-{get_ident()}")
     draft.unlink(missing_ok=True)
-    _write_new(draft, data)
+    _write_new(draft, data, durable=durable)
     draft.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    if durable:
+        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
 
 
-def _write_new(path: Path, data: bytes) -> None:
+def _write_new(path: Path, data: bytes, *, durable: bool) -> None:
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(handle, "wb") as file:
         file.write(data)
-        file.flush()
-        os.fsync(handle)
+        if durable:
+            file.flush()
+            os.fsync(handle)

@@ -20,7 +20,6 @@ def upgrade() -> None:
     _sessions()
     _indexes()
     _log()
-    _runs()
     _rest()
     _search()
 
@@ -129,23 +128,6 @@ def _log() -> None:
         sqlite_with_rowid=False,
     )
     op.create_table(
-        "snapshots",
-        sa.Column("session", KEY, nullable=False),
-        sa.Column("seq", sa.BigInteger(), nullable=False),
-        sa.Column("data", sa.LargeBinary(), nullable=False),
-        sa.PrimaryKeyConstraint("session"),
-    )
-    op.create_table(
-        "blobs",
-        sa.Column("session", KEY, autoincrement=False, nullable=False),
-        sa.Column("ref", sa.Text(), nullable=False),
-        sa.Column("data", sa.LargeBinary(), nullable=False),
-        sa.PrimaryKeyConstraint("session", "ref"),
-    )
-
-
-def _runs() -> None:
-    op.create_table(
         "runs",
         sa.Column("id", KEY, nullable=False),
         sa.Column("session", KEY, nullable=False),
@@ -158,6 +140,20 @@ def _runs() -> None:
         sa.UniqueConstraint("session", "auto_key", name="runs_auto_key"),
         sa.UniqueConstraint("session", "run_id", name="runs_run_id"),
         sqlite_autoincrement=True,
+    )
+    op.create_table(
+        "snapshots",
+        sa.Column("session", KEY, nullable=False),
+        sa.Column("seq", sa.BigInteger(), nullable=False),
+        sa.Column("data", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("session"),
+    )
+    op.create_table(
+        "blobs",
+        sa.Column("session", KEY, autoincrement=False, nullable=False),
+        sa.Column("ref", sa.Text(), nullable=False),
+        sa.Column("data", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("session", "ref"),
     )
     op.create_index("runs_newest", "runs", ["session", "id"], unique=False)
     op.create_index(
