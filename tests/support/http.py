@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -41,6 +41,11 @@ class Reading:
             await self._reader.readexactly(2)
         self.ended = self.ended or not size
         return piece
+
+    async def body(self) -> bytes:
+        """The body of a reply that says how long it is."""
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            return await self._reader.readexactly(int(self.head.headers.get("content-length", "0")))
 
     async def events(self) -> AsyncIterator[tuple[int, dict[str, Any]]]:
         """Number and event, until the stream ends."""
@@ -83,10 +88,7 @@ async def reading(
 async def ask(url: str, method: str, path: str, headers: Headers = (), body: Any = None) -> Answer:
     """The whole reply, its head only if it is a stream."""
     async with reading(url, method, path, headers, body) as found:
-        head = found.head
-        size = int(head.headers.get("content-length", "0"))
-        async with asyncio.timeout(DEADLINE_SECONDS):
-            return Answer(head.status, head.headers, await found._reader.readexactly(size))  # noqa: SLF001
+        return replace(found.head, body=await found.body())
 
 
 def _request(method: str, path: str, headers: Headers, body: Any) -> bytes:

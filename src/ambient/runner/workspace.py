@@ -144,7 +144,8 @@ class Workspace:
             raise InvalidPath(f"{path} leads out of the workspace.")
 
     def _require_target_inside(self, folder: int, name: str, path: str) -> None:
-        target = Path(_path_of(folder), name).resolve()
+        # Not Path.resolve, which raises RuntimeError for a link that leads to itself.
+        target = Path(os.path.realpath(f"{_path_of(folder)}/{name}"))
         if not target.is_relative_to(self._real):
             raise InvalidPath(f"{path} leads out of the workspace.")
 
