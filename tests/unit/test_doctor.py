@@ -19,7 +19,7 @@ HEALTHY: dict[str, Any] = {
     "answer": {"contractMin": 0, "contractMax": 1, "accepts": ["aaaa1111"]},
     "call": {"ok": True},
     "bot": {"present": True, "session": "p/s", "generation": 3, "secondsLeft": 200.0},
-    "journal": {"followed": True, "written": 40, "stored": 40},
+    "journal": {"written": 40, "stored": 40},
 }
 
 # What is broken, what then cannot be asked any more, the link that must be named, its cause.
@@ -70,7 +70,7 @@ FAULTS: list[tuple[str, dict[str, Any], str, str]] = [
             "process": {"recorded": True, "alive": False, "pid": 7, "ended": "killed by signal 9"},
             "answer": {"error": "connection refused"},
             "call": {"ok": False, "error": "connection refused"},
-            "journal": {"followed": False, "written": 50, "stored": 40, "behindSeconds": 60},
+            "journal": {"written": 50, "stored": 40, "stalledSeconds": 2},
         },
         "process",
         "killed by signal 9",
@@ -89,7 +89,6 @@ FAULTS: list[tuple[str, dict[str, Any], str, str]] = [
         {
             "answer": {"error": "no answer within 10 s"},
             "call": {"ok": False, "error": "no answer within 10 s"},
-            "journal": {"followed": False},
         },
         "runner answers",
         "no answer within 10 s",
@@ -136,7 +135,7 @@ FAULTS: list[tuple[str, dict[str, Any], str, str]] = [
     ),
     (
         "journal not followed",
-        {"journal": {"followed": True, "written": 90, "stored": 40, "behindSeconds": 60}},
+        {"journal": {"written": 90, "stored": 40, "stalledSeconds": 2}},
         "journal",
         "50 events",
     ),

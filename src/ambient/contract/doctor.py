@@ -12,11 +12,6 @@ from typing import Final
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
-LAG_SECONDS: Final = 10.0
-"""A journal that is further behind for longer than this is not being followed."""
-SOON_SECONDS: Final = 30.0
-"""A bot token that ends sooner should have been renewed by now."""
-
 
 class Fact(BaseModel):
     """Base: camelCase on the wire, immutable."""
@@ -83,12 +78,28 @@ class BotFacts(Fact):
 
 
 class JournalFacts(Fact):
-    """How far the runner's journal is stored. behind_seconds: since when it has not caught up."""
+    """How far the runner's journal is stored. stalled_seconds: how long it was watched without
+    coming any nearer."""
 
-    followed: bool
     written: int = 0
     stored: int = 0
-    behind_seconds: float = 0.0
+    stalled_seconds: float = 0.0
+
+
+class JournalEnd(Fact):
+    """Where the journal that a runner writes ends. written: how many events it has."""
+
+    journal: str
+    written: int
+
+
+class PlaceFacts(Fact):
+    """What an engine can say of a runner's place. None: it cannot, or there is nothing yet."""
+
+    process: ProcessFacts | None = None
+    digests: DigestsFacts | None = None
+    bot: BotFacts | None = None
+    journal: JournalEnd | None = None
 
 
 class DoctorFacts(Fact):
@@ -291,11 +302,9 @@ def _journal(facts: DoctorFacts) -> Verdict:
     if journal is None:
         return None, "Nothing is written yet.", None
     lag = journal.written - journal.stored
-    if lag > 0 and journal.behind_seconds > LAG_SECONDS:
-        said = f"{lag} events of the runner are not stored, for {journal.behind_seconds:.0f} s."
+    if lag > 0 and journal.stalled_seconds > 0:
+        said = f"{lag} events of the runner are not stored, and nobody reads them."
         return False, said, "ambient down; ambient up (the events are kept in the runner's journal)"
-    if not journal.followed:
-        return False, "Nobody follows the runner's journal.", "ambient down; ambient up"
     return True, f"Stored through event {journal.stored} of {journal.written}.", None
 
 

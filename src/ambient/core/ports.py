@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
+from ambient.contract.doctor import PlaceFacts
 from ambient.contract.events import Event, JournalId
 from ambient.contract.launch import LaunchSpec
 from ambient.contract.runner_api import (
@@ -338,6 +339,10 @@ class Engine(Protocol):
 
     async def logs(self, session: Session, tail: int) -> str:
         """The newest lines of the runner's log, newest last, secrets redacted."""
+        ...
+
+    async def inspect(self, session: Session) -> PlaceFacts:
+        """What the runner's place says, for the doctor. Reads only; kids, never tokens."""
         ...
 
     def changes(self) -> AsyncIterator[SessionId]:

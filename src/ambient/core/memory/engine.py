@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
+from ambient.contract.doctor import PlaceFacts
 from ambient.contract.events import JournalId
 from ambient.contract.launch import LaunchSpec
 from ambient.contract.tokens import TokenRecord
@@ -108,6 +109,9 @@ class MemoryEngine:
     async def logs(self, session: Session, tail: int) -> str:
         runner = self.runners.get(session.id)
         return "\n".join(runner.log[-tail:]) if runner and tail else ""
+
+    async def inspect(self, session: Session) -> PlaceFacts:
+        return PlaceFacts()
 
     async def changes(self) -> AsyncIterator[SessionId]:
         while True:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ambient.contract.doctor import PlaceFacts
 from ambient.contract.runner_api import Capabilities, FileList, GitStatus
 from ambient.core.errors import NotRunning
 from ambient.core.lifecycle import Phase
@@ -20,6 +21,10 @@ class Workspaces:
         self._log = log
         self._engine = engine
         self._runner = runner
+
+    async def inspect(self, session: SessionId) -> PlaceFacts:
+        """What the engine says of the runner's place, for the doctor."""
+        return await self._engine.inspect(await self._store.get(session))
 
     async def list(self, session: SessionId, path: str) -> FileList:
         """A folder of the workspace."""

@@ -12,6 +12,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
+from ambient.contract.doctor import PlaceFacts
 from ambient.contract.events import JournalId
 from ambient.contract.launch import LaunchSpec
 from ambient.contract.names import BOT_TOKEN_KEY, DIGESTS_KEY
@@ -20,7 +21,7 @@ from ambient.core.errors import EngineBusy
 from ambient.core.model import Observed, Session, SessionId
 from ambient.core.ports import Clock
 from ambient.core.ports import Place as TakenPlace
-from ambient.engines.local import delivery
+from ambient.engines.local import delivery, inspection
 from ambient.engines.local.bot_tokens import BotTokens
 from ambient.engines.local.care import BotTokenCare
 from ambient.engines.local.ending import ending_of, tail_of
@@ -150,6 +151,10 @@ class LocalEngine:
 
     async def logs(self, session: Session, tail: int) -> str:
         return await asyncio.to_thread(self._logs, session.id, tail)
+
+    async def inspect(self, session: Session) -> PlaceFacts:
+        place = await asyncio.to_thread(self._home.find, session.id, session.generation)
+        return await asyncio.to_thread(inspection.inspect, place, self._bot_tokens, self._clock)
 
     async def changes(self) -> AsyncIterator[SessionId]:
         while True:

@@ -5,18 +5,15 @@ from typing import Any
 from fastapi import Request
 from starlette.responses import Response
 
+from ambient.contract.doctor import judge
 from ambient.contract.resources import Resource
 from ambient.contract.tokens import TokenRecord, kid, kid_of
-from ambient.core.errors import AmbientError
-from ambient.core.lifecycle import Phase
-from ambient.core.model import Session, session_id
+from ambient.core.model import session_id
+from ambient.core.service.doctor import Doctor
 from ambient.server import wire
 from ambient.server.access import Declared, Person, ProjectName, SessionName
-from ambient.server.errors import status_of
 from ambient.server.routes.session import ONE
 from ambient.server.services import Services
-
-CREDENTIALS = frozenset({"TokenAccepted", "TokenRotation", "ContractSupported", "AgentConfined"})
 
 
 class Rotate(Resource):
@@ -36,6 +33,14 @@ class DoctorRoutes:
 
     def __init__(self, services: Services) -> None:
         self._services = services
+        self._doctor = Doctor(
+            store=services.store,
+            log=services.log,
+            tokens=services.tokens,
+            runner=services.runner,
+            clock=services.clock,
+            inspect=services.workspaces.inspect,
+        )
 
     def declared(self) -> list[Declared]:
         """Each route with its callers."""
@@ -59,25 +64,10 @@ class DoctorRoutes:
         ]
 
     async def doctor(self, project: ProjectName, session: SessionName) -> Response:
-        """Each link of the chain with what is known of it."""
-        found = (await self._services.sessions.get(session_id(project, session))).session
-        record = await self._services.tokens.get_token(found.id)
-        links = [_record_link(found, record), *_condition_links(found)]
-        if found.phase is Phase.RUNNING:
-            links.append(await self._runner_link(found, record))
-        return wire.plain(
-            {
-                "session": found.name,
-                "project": found.project,
-                "phase": found.phase.value,
-                "reason": found.reason,
-                "message": found.message,
-                "runnerGeneration": found.generation,
-                "fencedGeneration": found.fenced_generation,
-                "ok": all(link["ok"] is not False for link in links),
-                "links": links,
-            }
-        )
+        """Each link of the chain, judged, and the facts it was judged by."""
+        facts = await self._doctor.facts(session_id(project, session))
+        found = judge(facts).model_dump(by_alias=True, mode="json")
+        return wire.plain({**found, "facts": facts.model_dump(by_alias=True, mode="json")})
 
     async def rotate(
         self,
@@ -110,22 +100,6 @@ class DoctorRoutes:
             {"message": "The runner is being replaced.", "generation": changed.generation}, 202
         )
 
-    async def _runner_link(self, found: Session, record: TokenRecord | None) -> dict[str, Any]:
-        """Ask the runner itself, with the session's token."""
-        try:
-            version = await self._services.runner.version(found.id)
-        except AmbientError as exc:
-            return _link("runner", ok=False, message=str(exc), code=status_of(exc)[1])
-        kids = {one.kid for one in version.accepts}
-        current = None if record is None else kid_of(record.current)
-        ok = current in kids
-        message = "The runner accepts the platform's token."
-        if not ok:
-            message = f"The runner accepts {sorted(kids)}, the platform sends {current}."
-        return _link(
-            "runner", ok=ok, message=message, version=version.model_dump(by_alias=True, mode="json")
-        )
-
 
 def shown(record: TokenRecord) -> dict[str, Any]:
     """A token record, kids only."""
@@ -138,31 +112,3 @@ def shown(record: TokenRecord) -> dict[str, Any]:
         "incoming": None if record.incoming is None else kid_of(record.incoming),
         "updatedAt": wire.stamp(record.updated_at),
     }
-
-
-def _record_link(found: Session, record: TokenRecord | None) -> dict[str, Any]:
-    if record is None:
-        return _link("record", ok=None, message="No token yet: the session was never started.")
-    fits = record.generation == found.generation
-    message = "The token is of the present runner."
-    if not fits:
-        message = f"The token is of incarnation {record.generation}, not {found.generation}."
-    return _link("record", ok=fits, message=message, record=shown(record))
-
-
-def _condition_links(found: Session) -> list[dict[str, Any]]:
-    return [
-        _link(
-            one.type,
-            ok={"True": True, "False": False}.get(one.status),
-            message=one.message or one.reason,
-            reason=one.reason,
-            since=one.last_transition_time,
-        )
-        for one in found.conditions
-        if one.type in CREDENTIALS
-    ]
-
-
-def _link(name: str, *, ok: bool | None, message: str, **more: Any) -> dict[str, Any]:
-    return {"link": name, "ok": ok, "message": message, **more}
