@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -237,9 +238,7 @@ async def test_queue_lists_what_waits(platform: FakePlatform, ambient: Ambient) 
     assert (await ambient("queue", "one", "-o", "name")).out == "run/r2\nrun/r3\n"
 
 
-async def test_files_go_both_ways(
-    platform: FakePlatform, ambient: Ambient, tmp_path: "object"
-) -> None:
+async def test_files_go_both_ways(platform: FakePlatform, ambient: Ambient, tmp_path: Path) -> None:
     local = f"{tmp_path}/notes.md"
     platform.add("one").files["a/hello.txt"] = b"hi\n"
     assert (await ambient("cp", "one:a/hello.txt", local)).exit == 0
@@ -277,7 +276,7 @@ async def test_a_wrong_token_exits_4(
 
 
 async def test_without_a_platform_it_exits_9_and_says_how_to_start_one(
-    ambient: Ambient, monkeypatch: pytest.MonkeyPatch, tmp_path: "object"
+    ambient: Ambient, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.delenv("AMBIENT_API_URL", raising=False)
     monkeypatch.setenv("AMBIENT_DATA", f"{tmp_path}/data")
@@ -296,3 +295,57 @@ async def test_help_needs_neither_platform_nor_client(ambient: Ambient) -> None:
 async def test_completion_prints_a_script(ambient: Ambient, shell: str) -> None:
     ended = await ambient("completion", shell)
     assert (ended.exit, "ambient" in ended.out) == (0, True)
+
+
+GOOD = {"name": "process", "ok": True, "sentence": "Process 7 is the recorded one."}
+BAD = {"name": "process", "ok": False, "sentence": "It is gone.", "next": "ambient logs one"}
+
+
+async def test_doctor_walks_platform_and_sessions_and_exits_0_when_all_is_ok(
+    platform: FakePlatform, ambient: Ambient
+) -> None:
+    platform.add("one").links = [GOOD]
+    ended = await ambient("doctor", "--all")
+    assert ended.exit == 0
+    assert "OK  database: It answers." in ended.out
+    assert "session/one" in ended.out
+
+
+async def test_doctor_exits_1_and_says_what_to_do(platform: FakePlatform, ambient: Ambient) -> None:
+    platform.add("one").links = [BAD]
+    ended = await ambient("doctor", "one")
+    assert ended.exit == 1
+    assert "BAD process: It is gone.\n      next: ambient logs one" in ended.out
+    ended = await ambient("doctor", "one", "-o", "jsonl")
+    assert json.loads(ended.out.splitlines()[-1])["next"] == "ambient logs one"
+
+
+async def test_doctor_finds_a_database_that_is_down_and_a_loop_that_stands_still(
+    platform: FakePlatform, ambient: Ambient
+) -> None:
+    platform.database_down = True
+    assert "BAD database: The database does not answer." in (await ambient("doctor")).out
+    platform.database_down, platform.loop_idle = False, 200.0
+    assert (
+        "BAD reconcile loop: It has looked at nothing for 200 s." in (await ambient("doctor")).out
+    )
+
+
+async def test_doctor_finds_what_is_wrong_with_the_data_folder(
+    ambient: Ambient, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("AMBIENT_API_URL", raising=False)
+    data = tmp_path / "data"
+    monkeypatch.setenv("AMBIENT_DATA", str(data))
+    assert "BAD data folder: " in (await ambient("doctor")).out
+    data.mkdir(mode=0o755)
+    data.chmod(0o755)
+    assert "next: chmod 700" in (await ambient("doctor")).out
+    data.chmod(0o700)
+    (data / "owner-token").write_text("secret")
+    (data / "owner-token").chmod(0o644)
+    ended = await ambient("doctor")
+    assert ended.exit == 1
+    assert "BAD owner token: Others on this machine can read" in ended.out
+    assert "BAD server process: No platform runs on" in ended.out
+    assert "secret" not in ended.out

@@ -156,6 +156,8 @@ class FakePlatform:
         self.skips: set[int] = set()
         self.refusals: list[tuple[int, str]] = []
         self.url = ""
+        self.database_down = False
+        self.loop_idle = 3.0
         self.created: dict[str, str] = {}
 
     @asynccontextmanager
@@ -165,6 +167,9 @@ class FakePlatform:
             [
                 web.get("/api/version", self.version),
                 web.get("/api/projects", self.list_projects),
+                web.get("/api/me", self.me),
+                web.get("/readyz", self.ready),
+                web.get("/api/admin/health", self.health),
                 web.get(P + "/agentic-sessions", self.list_sessions),
                 web.post(P + "/agentic-sessions", self.create),
                 web.get(S, self.get),
@@ -217,6 +222,17 @@ class FakePlatform:
 
     async def version(self, request: web.Request) -> web.Response:
         return web.json_response({"version": "0.1.0", "contract": {"min": 0, "max": 1}})
+
+    async def me(self, request: web.Request) -> web.Response:
+        return web.json_response({"userId": "developer"})
+
+    async def ready(self, request: web.Request) -> web.Response:
+        if self.database_down:
+            return problem(503, "not_ready", "The database does not answer.", hint="Disk full?")
+        return web.json_response({"status": "ready"})
+
+    async def health(self, request: web.Request) -> web.Response:
+        return web.json_response({"loop": {"secondsSinceLook": self.loop_idle}})
 
     async def list_projects(self, request: web.Request) -> web.Response:
         return page([{"name": one} for one in self.projects], request)
@@ -333,7 +349,9 @@ class FakePlatform:
         return web.Response(text=f"log of {self.session(request).name}\n")
 
     async def doctor(self, request: web.Request) -> web.Response:
-        return web.json_response({"links": self.session(request).links})
+        links = self.session(request).links
+        ok = all(one["ok"] is not False for one in links)
+        return web.json_response({"ok": ok, "links": links})
 
     async def list_files(self, request: web.Request) -> web.Response:
         session = self.session(request)

@@ -40,13 +40,9 @@ class Listing(Generic[Item]):
 def show_list(items: Sequence[Item], listing: Listing[Item], form: Form) -> None:
     """Print a list. An empty table says on stderr that there is nothing, and what to do."""
     match form:
-        case Form.JSON:
-            data(_json({"items": [plain(one) for one in items]}))
-        case Form.YAML:
-            data(_yaml({"items": [plain(one) for one in items]}))
-        case Form.JSONL:
-            for one in items:
-                data(json.dumps(plain(one), ensure_ascii=False))
+        case Form.JSON | Form.YAML | Form.JSONL:
+            if items or form is not Form.JSONL:
+                data(dump([plain(one) for one in items], form))
         case Form.NAME:
             for one in items:
                 data(listing.name(one))
@@ -65,6 +61,13 @@ def show_one(item: BaseModel, name: str, form: Form) -> None:
             data(json.dumps(plain(item), ensure_ascii=False))
         case _:
             data(_json(plain(item)))
+
+
+def dump(items: Sequence[Any], form: Form) -> str:
+    """Plain objects as the text of a list: json, yaml or jsonl."""
+    if form is Form.JSONL:
+        return "\n".join(json.dumps(one, ensure_ascii=False) for one in items)
+    return _yaml({"items": items}) if form is Form.YAML else _json({"items": items})
 
 
 def plain(item: BaseModel) -> Any:

@@ -78,15 +78,6 @@ class FileItem(Seen):
     modified_at: str = ""
 
 
-class Link(Seen):
-    """One link of the chain, as `doctor` judged it."""
-
-    name: str
-    ok: bool
-    sentence: str
-    next: str | None = None
-
-
 class VersionInfo(Seen):
     """GET /api/version."""
 

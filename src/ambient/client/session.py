@@ -10,11 +10,12 @@ from ambient.client.errors import CursorUnknown, RunFailed
 from ambient.client.event import Event
 from ambient.client.files import Files
 from ambient.client.fold import Fold, outcome_of
-from ambient.client.model import Link, RunInfo, RunResult, Sent
+from ambient.client.model import RunInfo, RunResult, Sent
 from ambient.client.page import pages
 from ambient.client.stream import Reading, Watcher, follow, ignore
 from ambient.client.transport import Request, Transport
 from ambient.client.wait import Wait
+from ambient.contract.doctor import DoctorReply
 from ambient.contract.resources import AgenticSession, Strategy
 from ambient.contract.status import Status, status_of
 
@@ -148,10 +149,9 @@ class Session:
             async for chunk in body.chunks():
                 yield chunk
 
-    async def doctor(self) -> tuple[Link, ...]:
+    async def doctor(self) -> DoctorReply:
         """The links of its chain, each judged."""
-        found = await self._json("GET", "/doctor")
-        return tuple(Link.model_validate(one) for one in found["links"])
+        return DoctorReply.model_validate(await self._json("GET", "/doctor"))
 
     async def rotate(self, *, leaked: bool = False) -> dict[str, Any]:
         """Rotate the token between platform and runner; leaked: nothing older survives."""

@@ -1,6 +1,7 @@
 """What the routes need, handed in by wiring as one value."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ambient.core.ports import (
@@ -43,5 +44,7 @@ class Services:
     logins: Logins
     clock: Clock
     new_id: NewId
+    loop_seen_at: Callable[[], float] | None = None
+    """When the reconcile loop last looked at anything, monotonic; None: it runs elsewhere."""
     metrics: Metrics = field(default_factory=Metrics)
     closing: asyncio.Event = field(default_factory=asyncio.Event)

@@ -9,7 +9,7 @@ import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import uvicorn
@@ -197,7 +197,9 @@ def _assemble(ground: _Ground) -> tuple[Platform, tuple[Loop, ...]]:
     reconciler.add("care", care)
     reconciler.add("desired", Desire(ports))
     reconciler.add("handover", Handing(ports))
-    services = _services(ground, ports, reconciler.wake)
+    services = replace(
+        _services(ground, ports, reconciler.wake), loop_seen_at=lambda: reconciler.looked_at
+    )
     made = Platform(
         app=build_app(services, ground.settings),
         services=services,

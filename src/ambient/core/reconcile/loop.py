@@ -181,6 +181,7 @@ class Reconciler:
             try:
                 for session in await self._store.active():
                     self.wake(session)
+                self.looked_at = self._clock.monotonic()
             except AmbientError as exc:
                 log.warning("resync failed, will retry", error=str(exc))
             await self._clock.sleep(RESYNC_SECONDS)

@@ -164,9 +164,15 @@ class PlatformRoutes:
                 "version": VERSION,
                 "mode": "embedded",
                 "checks": {"storage": "ok"},
+                "loop": {"secondsSinceLook": self._since_look()},
                 "sessions": await count_by_phase(self._services),
             }
         )
+
+    def _since_look(self) -> float | None:
+        """Seconds since the reconcile loop looked at anything; None: not known here."""
+        seen_at = self._services.loop_seen_at
+        return None if seen_at is None else round(self._services.clock.monotonic() - seen_at(), 1)
 
 
 async def count_by_phase(services: Services) -> dict[str, int]:
