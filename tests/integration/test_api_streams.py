@@ -18,11 +18,13 @@ STREAM = {"accept": "text/event-stream"}
 async def test_a_prompt_is_answered_with_json_unless_a_stream_is_asked_for() -> None:
     world = ApiWorld()
     session = await world.ready()
+    sent = None
     for accept in ("*/*", "application/json"):
         sent = await world.owner.post(f"{path(session)}/agui/run", HI, accept=accept)
         assert sent.headers["content-type"] == "application/json"
         assert sent.status == 200, sent.body
         assert sent.json()["runId"] == "r1"
+    assert sent is not None
     assert sent.json()["status"] == "existing"
     second = await world.owner.post(f"{path(session)}/agui/run", prompt("r2"))
     assert (second.json()["status"], second.json()["position"]) == ("queued", 2)

@@ -31,7 +31,7 @@ def runner(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunnerProcess]:
 
 async def accepts(runner: RunnerProcess, *tokens: Token) -> Answer:
     """Wait until the runner reports just these."""
-    kids = {kid_of(token) for token in tokens}
+    kids = frozenset(kid_of(token) for token in tokens)
     return await until(
         lambda: ask(runner.url, "GET", "/version"),
         lambda answer: read_accepts(answer.headers["x-ambient-accepts"]) == kids,

@@ -120,7 +120,11 @@ class Browser:
 
         async with asyncio.TaskGroup() as tasks:
             scope = scope_of(method, path, sent, self.client)
-            serving = tasks.create_task(self.app(scope, receive, reading.take))
+
+            async def serve() -> None:
+                await self.app(scope, receive, reading.take)
+
+            serving = tasks.create_task(serve())
             reading.serving = serving
             try:
                 async with asyncio.timeout(DEADLINE):

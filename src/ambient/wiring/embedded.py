@@ -8,8 +8,9 @@ import asyncio
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import Any, Final
 
 import uvicorn
@@ -35,12 +36,12 @@ from ambient.core.service.projects import Projects
 from ambient.core.service.prompts import Prompts
 from ambient.core.service.sessions import Sessions
 from ambient.core.service.streams import Streams
-from ambient.engines.local.bot_tokens import BotClaim, BotTokens
+from ambient.engines.local.bot_tokens import LIFE, BotClaim, BotTokens
 from ambient.engines.local.engine import LocalEngine
 from ambient.engines.local.options import LocalOptions
 from ambient.relay.http import HttpRunnerClient
 from ambient.relay.tailer import Tailer
-from ambient.relay.tokens import TokenSource
+from ambient.relay.tokens import CACHE_SECONDS, TokenSource
 from ambient.server.app import build_app
 from ambient.server.auth import OWNER, EmbeddedAuthenticator, OwnerIsAdmin
 from ambient.server.logins import Logins
@@ -65,6 +66,9 @@ class Tuning:
     limits: Limits = field(default_factory=Limits)
     rules: Rules = field(default_factory=Rules)
     engine: LocalOptions = field(default_factory=LocalOptions)
+    bot_life: timedelta = LIFE
+    cache_seconds: float = CACHE_SECONDS
+    """Life of a caller's cached token; always shorter than `rules.quiet`."""
     clock: Clock = field(default_factory=SystemClock)
 
 
@@ -89,6 +93,7 @@ class Platform:
     services: Services
     reconciler: Reconciler
     engine: LocalEngine
+    client: HttpRunnerClient
     data: DataFolder
     url: str
 
@@ -137,7 +142,7 @@ async def platform(
     tuning = tuning or Tuning()
     async with await Database.open(f"sqlite:///{data.database}") as database:
         keys = SqlKeyStore(database)
-        bots = BotTokens(keys, tuning.clock, key_life=tuning.engine.key_life)
+        bots = BotTokens(keys, tuning.clock, key_life=tuning.engine.key_life, life=tuning.bot_life)
         engine = LocalEngine(
             data.folder, clock=tuning.clock, bot_tokens=bots, options=tuning.engine
         )
@@ -153,7 +158,7 @@ async def platform(
         )
         made, loops = _assemble(ground)
         await _default_project(made.services.projects)
-        async with asyncio.TaskGroup() as tasks:
+        async with aclosing(made.client), asyncio.TaskGroup() as tasks:
             running = [tasks.create_task(loop()) for loop in loops]
             yield made
             made.services.closing.set()
@@ -167,7 +172,7 @@ def _assemble(ground: _Ground) -> tuple[Platform, tuple[Loop, ...]]:
     store, tokens = SqlSessionStore(database), SqlTokenStore(database)
     log = SqlEventLog(database, clock)
     reconciler = Reconciler(store=store, engine=engine, clock=clock)
-    source = TokenSource(store, tokens, clock)
+    source = TokenSource(store, tokens, clock, cache_seconds=ground.tuning.cache_seconds)
 
     def refused(session: SessionId, _error: AmbientError | None = None) -> None:
         care.rejected(session)
@@ -205,6 +210,7 @@ def _assemble(ground: _Ground) -> tuple[Platform, tuple[Loop, ...]]:
         services=services,
         reconciler=reconciler,
         engine=engine,
+        client=client,
         data=ground.data,
         url=ground.url,
     )
@@ -314,13 +320,14 @@ def run(
     data: DataFolder,
     listener: socket.socket,
     ready: Callable[[Platform], None],
+    tuning: Tuning | None = None,
 ) -> None:
     """`ambient up`: serve on a listener that is bound already, over a data folder that is held.
 
     settings: from `load_settings`. ready: called with the platform once requests are answered.
     """
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(serve(settings, data, listener, ready))
+        runner.run(serve(settings, data, listener, ready, tuning))
 
 
 __all__ = ["Platform", "SettingsInvalid", "Tuning", "load_settings", "platform", "run", "serve"]

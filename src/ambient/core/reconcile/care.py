@@ -5,6 +5,7 @@ delivered, and the callers told. Every step can be repeated.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final, Literal
 from zlib import crc32
@@ -16,11 +17,22 @@ from ambient.core.errors import RunnerUnauthorized, Unavailable
 from ambient.core.lifecycle import Phase
 from ambient.core.model import Session, SessionId
 from ambient.core.reconcile.ports import Ports
-from ambient.core.rotation import Report, Rules, first, must_replace, step, wish_of
+from ambient.core.rotation import Report, Rules, first, must_replace, step, unconfirmed, wish_of
 
 POLL_SECONDS: Final = 0.25
-REPAIRS: Final = 5
+REPAIR_SECONDS: Final = 1.0
+"""Until the second repair; the time doubles. A runner reads its file within a second."""
+REPAIRS: Final = 4
 """Attempts to make a live runner take the token; then it is replaced, the session stays."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Repairs:
+    count: int
+    not_before: float
+
+
+_NONE: Final = _Repairs(0, 0.0)
 
 
 class Care:
@@ -31,7 +43,7 @@ class Care:
         self._rules = rules
         self._wake = wake
         self._rejected: set[SessionId] = set()
-        self._repairs: dict[SessionId, int] = {}
+        self._repairs: dict[SessionId, _Repairs] = {}
         self._watched: dict[SessionId, tuple[int, float]] = {}
 
     def rejected(self, session: SessionId) -> None:
@@ -49,7 +61,7 @@ class Care:
         if record is None:
             return None
         await self._p.engine.deliver(found, record)
-        if session in self._rejected or _is_refused(found):
+        if not unconfirmed(record) and (session in self._rejected or _is_refused(found)):
             return await self._repair(found)
         if found.phase is not Phase.RUNNING:
             return None
@@ -70,11 +82,15 @@ class Care:
 
     async def _repair(self, session: Session) -> float | None:
         """The file was just delivered again: see whether the runner takes the token now."""
+        repairs = self._repairs.get(session.id, _NONE)
+        early = repairs.not_before - self._p.clock.monotonic()
+        if early > 0:
+            return early
         self._p.runner.forget(session.id)
         try:
             await self._p.runner.capabilities(session.id)
         except RunnerUnauthorized as exc:
-            return await self._not_yet(session, str(exc))
+            return await self._not_yet(session, str(exc), repairs.count + 1)
         except Unavailable:
             return POLL_SECONDS * 4  # its life is another concern's matter
         self._rejected.discard(session.id)
@@ -83,17 +99,17 @@ class Care:
         self._p.relay.reopen(session.id)
         return 0
 
-    async def _not_yet(self, session: Session, why: str) -> float | None:
-        count = self._repairs.get(session.id, 0) + 1
-        self._repairs[session.id] = count
-        sentence = f"{why} Repair {count} of {REPAIRS}."
+    async def _not_yet(self, session: Session, why: str, count: int) -> float | None:
+        delay = REPAIR_SECONDS * (1 << (count - 1))
+        self._repairs[session.id] = _Repairs(count, self._p.clock.monotonic() + delay)
+        sentence = f"{why} Repair {count} of {REPAIRS}, the next in {delay:.0f} s."
         session = await self._p.set_condition(
             session, _condition("TokenAccepted", "False", "TokenMismatch", sentence)
         )
         if count >= REPAIRS:
             await self._replace(session, "The runner did not take its token; another one starts.")
             return 0
-        return POLL_SECONDS * (1 << count)
+        return delay
 
     async def _replace(self, session: Session, why: str) -> None:
         self._forget(session.id)

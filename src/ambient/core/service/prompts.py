@@ -149,7 +149,9 @@ class Prompts:
         resume = _answers(body, messages, head)
         if not signed and not resume:
             raise Invalid.field(
-                "messages", "holds no user message", hint='Send {"role": "user", "content": "…"}.'
+                "messages",
+                "holds no new user message",
+                hint='Send {"role": "user", "content": "…"} with an id that was not used before.',
             )
         auto = [one["id"] for one in signed if _is_automatic(one)]
         return Prompt(

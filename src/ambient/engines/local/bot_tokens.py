@@ -55,12 +55,21 @@ class _SigningKey:
 
 
 class BotTokens:
-    """Issues and verifies. key_life: how long a key signs before the next one does."""
+    """Issues and verifies. key_life: how long a key signs before the next one does. life: of a
+    token; one in a file is renewed after a third of it."""
 
-    def __init__(self, keys: KeyStore, clock: Clock, *, key_life: timedelta = KEY_LIFE) -> None:
+    def __init__(
+        self,
+        keys: KeyStore,
+        clock: Clock,
+        *,
+        key_life: timedelta = KEY_LIFE,
+        life: timedelta = LIFE,
+    ) -> None:
         self._store = keys
         self._clock = clock
         self._key_life = key_life
+        self._life = life
         self._keys: tuple[_SigningKey, ...] = ()
         self._changed_at = 0.0
 
@@ -99,7 +108,7 @@ class BotTokens:
             "aud": BOT_AUDIENCE,
             "gen": generation,
             "iat": now,
-            "exp": now + int(LIFE.total_seconds()),
+            "exp": now + int(self._life.total_seconds()),
         }
         return jwt.encode({"alg": _ALGORITHM, "kid": signing.kid}, claims, signing.key)
 
@@ -131,7 +140,7 @@ class BotTokens:
         return (
             (claim.session, claim.generation) == (session, generation)
             and signed_by == self._keys[0].kid
-            and abs(self._clock.now() - claim.issued_at) < RENEWAL
+            and abs(self._clock.now() - claim.issued_at) < self._life / 3
         )
 
     def _claims(self, token: str) -> dict[str, Any]:

@@ -20,6 +20,7 @@ def upgrade() -> None:
     _sessions()
     _indexes()
     _log()
+    _runs()
     _rest()
     _search()
 
@@ -128,20 +129,6 @@ def _log() -> None:
         sqlite_with_rowid=False,
     )
     op.create_table(
-        "runs",
-        sa.Column("id", KEY, nullable=False),
-        sa.Column("session", KEY, nullable=False),
-        sa.Column("run_id", sa.Text(), nullable=False),
-        sa.Column("auto_key", sa.Text(), nullable=True),
-        sa.Column("status", sa.Text(), nullable=False),
-        sa.Column("position", sa.Integer(), nullable=False),
-        sa.Column("doc", sa.LargeBinary(), nullable=False),
-        sa.PrimaryKeyConstraint("id"),
-        sa.UniqueConstraint("session", "auto_key", name="runs_auto_key"),
-        sa.UniqueConstraint("session", "run_id", name="runs_run_id"),
-        sqlite_autoincrement=True,
-    )
-    op.create_table(
         "snapshots",
         sa.Column("session", KEY, nullable=False),
         sa.Column("seq", sa.BigInteger(), nullable=False),
@@ -154,6 +141,23 @@ def _log() -> None:
         sa.Column("ref", sa.Text(), nullable=False),
         sa.Column("data", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("session", "ref"),
+    )
+
+
+def _runs() -> None:
+    op.create_table(
+        "runs",
+        sa.Column("id", KEY, nullable=False),
+        sa.Column("session", KEY, nullable=False),
+        sa.Column("run_id", sa.Text(), nullable=False),
+        sa.Column("auto_key", sa.Text(), nullable=True),
+        sa.Column("status", sa.Text(), nullable=False),
+        sa.Column("position", sa.Integer(), nullable=False),
+        sa.Column("doc", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("session", "auto_key", name="runs_auto_key"),
+        sa.UniqueConstraint("session", "run_id", name="runs_run_id"),
+        sqlite_autoincrement=True,
     )
     op.create_index("runs_newest", "runs", ["session", "id"], unique=False)
     op.create_index(
