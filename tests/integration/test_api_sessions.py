@@ -1,6 +1,5 @@
 """Sessions over HTTP, on the real use cases."""
 
-from ambient.server.app import build_app
 from support.api import ALL, ApiWorld, P, path, problem
 
 
@@ -119,7 +118,7 @@ async def test_an_idempotency_key_outlives_a_restart() -> None:
     world = ApiWorld()
     await world.project()
     first = await world.owner.post(ALL, {}, **{"Idempotency-Key": "k-1"})
-    world.owner.app = build_app(world.services, world.settings)
+    world.owner.app = world.rebuilt()
     again = await world.owner.post(ALL, {}, **{"Idempotency-Key": "k-1"})
     assert again.json()["name"] == first.json()["name"]
     assert (await world.owner.get(ALL)).json()["totalCount"] == 1

@@ -3,10 +3,13 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from fastapi import FastAPI
+
 from ambient.contract.runner_api import FileEntry, FileList, GitStatus
 from ambient.core.errors import FileNotFound, NotFound, TokenExpired, Unauthenticated
 from ambient.core.memory import MemoryDatabase, MemoryKeyStore
 from ambient.core.model import SessionId
+from ambient.core.ports import Authenticator, Authorizer
 from ambient.core.service.places import Workspaces
 from ambient.core.service.projects import Projects
 from ambient.core.service.streams import Streams
@@ -93,14 +96,26 @@ class RunnerWithFiles(ScriptedRunner):
 class ApiWorld(World):
     """`owner`, `nobody`, `as_bot(…)` and `as_page()` send requests as who they are."""
 
-    def __init__(self, **settings: Any) -> None:
+    def __init__(
+        self,
+        *,
+        authenticator: Authenticator | None = None,
+        authorizer: Authorizer | None = None,
+        **settings: Any,
+    ) -> None:
         super().__init__(runner=RunnerWithFiles)
         self.settings = ServerSettings(**settings)
         self.keys = MemoryKeyStore(MemoryDatabase())
-        self.services = self._services()
-        self.app = build_app(self.services, self.settings)
+        self.authenticator = authenticator
+        self.authorizer = authorizer or OwnerIsAdmin()
+        self.app = self.rebuilt()
         self.owner = self.browser(authorization=f"Bearer {OWNER_TOKEN}")
         self.nobody = self.browser()
+
+    def rebuilt(self) -> FastAPI:
+        """A server that remembers nothing of the one before, on the same stores."""
+        self.services = self._services()
+        return build_app(self.services, self.settings)
 
     def _services(self) -> Services:
         self.logins = self.new_logins()
@@ -117,13 +132,14 @@ class ApiWorld(World):
             log=self.log,
             tokens=self.tokens,
             runner=runner,
-            authenticator=EmbeddedAuthenticator(
+            authenticator=self.authenticator
+            or EmbeddedAuthenticator(
                 owner_token=OWNER_TOKEN,
                 logins=self.logins,
                 verify_bot=verify_bot,
                 store=self.store,
             ),
-            authorizer=OwnerIsAdmin(),
+            authorizer=self.authorizer,
             logins=self.logins,
             clock=self.clock,
             new_id=self.new_id,

@@ -55,6 +55,7 @@ class Browser:
         self.app = app
         self.headers = {"host": "127.0.0.1:8080", **headers}
         self.client = client
+        self.last = Reply()
 
     async def send(
         self,
@@ -74,6 +75,7 @@ class Browser:
             sent = {"content-length": str(len(raw)), **sent}
         parts = iter(pieces if pieces is not None else [raw])
         reply, asked = Reply(), 0
+        self.last = reply
         ended = asyncio.Event()
 
         async def receive() -> Message:

@@ -15,6 +15,7 @@ from fastapi import Path, Request
 from fastapi.routing import APIRoute
 from starlette.responses import Response
 
+from ambient.contract.problem import Problem
 from ambient.core.errors import (
     BotScope,
     Forbidden,
@@ -242,6 +243,7 @@ class GuardedRoute(APIRoute):
             methods=[declared.method],
             status_code=declared.status,
             response_model=declared.reply,
+            responses={"default": {"model": Problem, "description": "What went wrong."}},
             strict_content_type=False,
             **declared.extra,
         )

@@ -129,8 +129,19 @@ async def on_http_error(request: Request, exc: Exception) -> Response:
     if kind is None:
         return _internal(request.scope)
     reply = reply_to(kind(), request.scope)
-    reply.headers.update(exc.headers or {})
+    if exc.status_code == 405:
+        reply.headers["allow"] = ", ".join(sorted(_methods(request.scope)))
     return reply
+
+
+def _methods(scope: Scope) -> set[str]:
+    """All that the path takes; the framework names those of the first route that fits."""
+    return {
+        method
+        for route in scope["app"].router.routes
+        if route.path_regex.match(scope["path"])
+        for method in route.methods
+    }
 
 
 async def on_invalid(request: Request, exc: Exception) -> Response:

@@ -1,0 +1,178 @@
+"""The platform's own routes: health, description, page, metrics, doctor."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from ambient.contract.tokens import kid_of
+from ambient.server.app import build_app
+from ambient.server.metrics import metrics_app
+from ambient.server.page import Page
+from ambient.server.routes.platform import count_by_phase
+from support.api import ALL, ApiWorld, P, path, problem
+from support.asgi import Browser
+
+INDEX = "<html><style nonce='{{nonce}}'></style><script src='/assets/app-12345678.js'></script>"
+
+
+@pytest.fixture
+def static(tmp_path: Path) -> Path:
+    (tmp_path / "assets").mkdir()
+    (tmp_path / "index.html").write_text(INDEX)
+    (tmp_path / "assets" / "app-12345678.js").write_text("1")
+    (tmp_path / "assets" / "plain.js").write_text("2")
+    (tmp_path / "secret.txt").write_text("no")
+    return tmp_path
+
+
+def page_of(static: Path) -> Browser:
+    world = ApiWorld()
+    return Browser(build_app(world.services, world.settings, Page(static)), {})
+
+
+async def test_health_readiness_and_version_need_no_credential() -> None:
+    world = ApiWorld()
+    for target in ("/health", "/healthz"):
+        assert (await world.nobody.get(target)).json() == {"status": "healthy"}
+    assert (await world.nobody.get("/readyz")).json()["checks"]["storage"] == "ok"
+    version = (await world.nobody.get("/api/version")).json()
+    assert version["contract"] == {"min": 0, "max": 1}
+    assert (await world.nobody.get("/api/cluster-info")).json()["mode"] == "embedded"
+
+
+async def test_every_reply_has_an_id_and_headers_that_protect() -> None:
+    world = ApiWorld()
+    given = await world.nobody.get("/health", **{"x-request-id": "my-id.1"})
+    assert given.headers["x-request-id"] == "my-id.1"
+    for odd in ("a b", "x" * 129, "a\u00e9"):
+        made = await world.nobody.get("/health", **{"x-request-id": odd})
+        assert re.fullmatch(r"[A-Za-z0-9._-]+", made.headers["x-request-id"])
+    for target in ("/health", ALL, "/api/none", "/assets/none"):
+        headers = (await world.nobody.get(target)).headers
+        assert headers["x-content-type-options"] == "nosniff"
+        assert "default-src 'none'" in headers["content-security-policy"]
+        assert headers["cache-control"] == "no-store"
+        assert "access-control-allow-origin" not in headers
+
+
+async def test_another_origin_is_let_in_only_where_settings_name_it() -> None:
+    world = ApiWorld(cors_origins=["http://web.example"])
+    asked = {"origin": "http://web.example", "access-control-request-method": "POST"}
+    reply = await world.nobody.send("OPTIONS", ALL, headers=asked)
+    assert reply.headers["access-control-allow-origin"] == "http://web.example"
+    asked["origin"] = "http://other.example"
+    refused = await world.nobody.send("OPTIONS", ALL, headers=asked)
+    assert "access-control-allow-origin" not in refused.headers
+
+
+async def test_the_page_is_served_for_its_own_paths_with_a_fresh_nonce(static: Path) -> None:
+    browser = page_of(static)
+    first, second = await browser.get("/"), await browser.get("/projects/p/sessions/s")
+    nonces = [re.findall(r"nonce='([^']+)'", one.body.decode())[0] for one in (first, second)]
+    assert nonces[0] != nonces[1]
+    for reply, nonce in zip((first, second), nonces, strict=True):
+        assert reply.headers["content-type"].startswith("text/html")
+        policy = reply.headers["content-security-policy"]
+        assert f"style-src 'self' 'nonce-{nonce}'" in policy
+        assert "script-src 'self';" in policy
+        assert "frame-ancestors 'none'" in policy
+        assert reply.headers["cache-control"] == "no-store"
+
+
+async def test_assets_are_kept_by_browsers_and_nothing_else_of_the_folder_is_shown(
+    static: Path,
+) -> None:
+    browser = page_of(static)
+    assert "immutable" in (await browser.get("/assets/app-12345678.js")).headers["cache-control"]
+    assert (await browser.get("/assets/plain.js")).headers["cache-control"] == "no-cache"
+    for evil in ("none.js", "..%2fsecret.txt", "%2e%2e/secret.txt", "a%00", "../../../etc/passwd"):
+        problem(await browser.get(f"/assets/{evil}"), 404, "route_not_found")
+    for own in ("/api", "/api/none", "/auth/none", "/metrics", "/assets"):
+        problem(await browser.get(own), 404, "route_not_found")
+    problem(await browser.post("/anything"), 404, "route_not_found")
+
+
+async def test_a_build_without_a_page_says_so(tmp_path: Path) -> None:
+    problem(await page_of(tmp_path).get("/"), 404, "route_not_found")
+
+
+async def test_the_metrics_are_on_a_port_of_their_own() -> None:
+    world = ApiWorld()
+    session = await world.ready()
+    await world.nobody.get(ALL)
+    await world.as_bot(session, 9).get(ALL)
+    metrics = world.services.metrics
+    metrics.appended(3)
+    app = metrics_app(metrics, lambda: count_by_phase(world.services))
+    async with world.owner.open(f"{path(session)}/agui/events"):
+        text = (await Browser(app, {}).get("/metrics")).body.decode()
+    assert 'ambient_unauthenticated_total{cause="Missing",side="api"} 1.0' in text
+    assert 'ambient_unauthenticated_total{cause="TokenExpired",side="api"} 1.0' in text
+    assert "ambient_open_streams 1.0" in text
+    assert "ambient_events_appended_total 3.0" in text
+    assert 'ambient_sessions{phase="Running"} 1.0' in text
+    assert 'ambient_http_requests_total{method="GET",status="401"} 2.0' in text
+    assert (await Browser(app, {}).get("/other")).status == 404
+
+
+async def test_the_doctor_shows_each_link_and_kids_only() -> None:
+    world = ApiWorld()
+    session = await world.ready()
+    found = await world.owner.get(f"{path(session)}/doctor")
+    record = await world.tokens.get_token(session)
+    assert record is not None
+    assert found.json()["facts"]["token"]["current"] == kid_of(record.current)
+    assert found.json()["ok"] is True, found.body
+    assert record.current.encode() not in found.body
+    world.runner.deaf = True
+    sick = (await world.owner.get(f"{path(session)}/doctor")).json()
+    assert sick["facts"]["answer"]["error"]
+
+
+async def test_a_token_is_replaced_and_a_runner_too() -> None:
+    world = ApiWorld()
+    session = await world.ready()
+    before = await world.tokens.get_token(session)
+    assert before is not None
+    reply = await world.owner.post(f"{path(session)}/token/rotate", {"leaked": True})
+    assert (reply.status, reply.json()["leaked"]) == (202, True)
+    await world.settle(session)
+    after = await world.tokens.get_token(session)
+    assert after is not None
+    assert after.current != before.current
+    assert before.current.encode() not in reply.body
+    replaced = await world.owner.post(f"{path(session)}/runner/replace")
+    assert (replaced.status, replaced.json()["generation"]) == (202, 1)
+
+
+async def test_the_admin_sees_sessions_by_phase() -> None:
+    world = ApiWorld()
+    await world.ready()
+    assert (await world.owner.get("/api/admin/health")).json()["sessions"]["Running"] == 1
+
+
+async def test_the_description_is_openapi_and_names_every_route() -> None:
+    world = ApiWorld()
+    found = (await world.nobody.get("/api/openapi.json")).json()
+    assert found["openapi"].startswith("3.1")
+    operations = [
+        one["operationId"] for methods in found["paths"].values() for one in methods.values()
+    ]
+    assert len(operations) == len(set(operations)) == len(world.app.router.routes)
+    for target, methods in found["paths"].items():
+        for one in methods.values():
+            given = {p["name"] for p in one.get("parameters", []) if p["in"] == "path"}
+            assert given == set(re.findall(r"{(\w+)}", target)), target
+            assert "default" in one["responses"], target
+    refs = set(re.findall(r'"#/components/schemas/([^"]+)"', str(found).replace("'", '"')))
+    assert refs <= set(found["components"]["schemas"])
+    assert "HTTPValidationError" not in found["components"]["schemas"]
+
+
+async def test_unknown_fields_are_ignored_and_null_means_absent() -> None:
+    world = ApiWorld()
+    await world.project()
+    body = {"name": "s", "future": {"x": 1}, "timeout": None, "labels": None, "repos": None}
+    assert (await world.owner.post(ALL, body)).status == 201
+    assert (await world.owner.get(f"{P}/settings")).status == 200
