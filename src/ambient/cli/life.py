@@ -108,8 +108,9 @@ def rotate(names: Sequence[str], project: str | None, *, every: bool, leaked: bo
             running = ambient.sessions.list(phase="Running")
             sessions = [ambient.sessions[one.metadata.name] async for one in running]
         for session in sessions:
-            found = await session.rotate(leaked=leaked)
-            Screen().line(f"session/{session.name} {found.get('state') or 'asked for'}")
+            token = (await session.rotate(leaked=leaked)).get("token") or {}
+            state, kid = token.get("state", "asked for"), token.get("current", "")
+            Screen().line(f"session/{session.name} {state} {kid}".rstrip())
 
     if not names and not every:
         raise Misused("Which session?", hint="Name one, or --all for all that run.")

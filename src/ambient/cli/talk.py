@@ -80,8 +80,7 @@ def attach(name: str, since: int | None, project: str | None) -> Exit:
         status = status_of(await session.get())
         screen.line(f"{status.icon} {status.word}: {clean(status.sentence)}", status.tone)
         watch = Watch(session, screen, endless=True)
-        await watch.done(_watched(session, screen, since))
-        return Exit.DONE
+        return (await watch.done(_watched(session, screen, since))).exit
 
     return perform(work, project)
 

@@ -15,6 +15,7 @@ _TELLING: Final = ("command", "file_path", "path", "pattern", "query", "url", "d
 """Arguments that say best what a call is about, the best first."""
 _DIFF_LINES: Final = 8
 _OUTPUT_LINES: Final = 5
+_SHORT_MS: Final = 100
 _BOXES: Final = {"completed": "[x]", "in_progress": "[~]"}
 
 
@@ -58,7 +59,7 @@ def outcome_line(result: Mapping[str, Any], *, nested: bool) -> Iterator[Line]:
     code, wrong = known.get("exitCode"), known.get("isError")
     said = [] if code is None else [f"exit {code}"]
     if isinstance(took := known.get("durationMs"), int | float):
-        said.append(f"{took / 1000:.1f} s")
+        said.append(f"{took / 1000:.1f} s" if took >= _SHORT_MS else f"{took:.0f} ms")
     failed = bool(wrong) or (code is not None and code != 0)
     content = result.get("content")
     text = content if isinstance(content, str) else ""

@@ -110,10 +110,9 @@ class Watch:
     def _ended(self, event: Event) -> Outcome | None:
         if event.interrupts:
             self._open, self._answers = list(event.interrupts), {}
-            if not self._asks and not self._endless:
-                return Outcome(Exit.NEEDS_ANSWER, self._fold.text)
             self._ask()
-            return None
+            alone = not self._asks and not self._endless
+            return Outcome(Exit.NEEDS_ANSWER, self._fold.text) if alone else None
         if self._endless:
             return None
         fine = outcome_of(event) == "success"
