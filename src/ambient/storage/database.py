@@ -49,7 +49,6 @@ class Database:
         self._engine = engine
         self._writer = writer
         self._readers = readers
-        self.dialect = engine.dialect
         self.tails = Tails(self.reading)
 
     @classmethod

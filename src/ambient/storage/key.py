@@ -1,17 +1,24 @@
 """A session's number in the tables."""
 
+from typing import Final
+
 from sqlalchemy import Connection, select
 
 from ambient.core.errors import SessionNotFound
 from ambient.core.model import SessionId
+from ambient.storage.prepared import Prepared, at
 from ambient.storage.schema import sessions
+
+_KEY: Final = Prepared(
+    select(sessions.c.key).where(sessions.c.project == at("project"), sessions.c.name == at("name"))
+)
 
 
 def find_key(conn: Connection, session: SessionId) -> int | None:
     """The key, or None."""
     project, _, name = session.partition("/")
-    named = (sessions.c.project == project, sessions.c.name == name)
-    return conn.execute(select(sessions.c.key).where(*named)).scalar_one_or_none()
+    row = _KEY.one(conn, project=project, name=name)
+    return row[0] if row else None
 
 
 def key_of(conn: Connection, session: SessionId) -> int:

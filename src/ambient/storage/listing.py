@@ -38,7 +38,7 @@ from ambient.storage.schema import (
     sessions,
 )
 
-RARE: Final = 1_000
+RARE: Final = 4_000
 """Candidates that are sorted rather than searched for along the list."""
 TRIGRAM: Final = 3
 """Shorter searches have no index; they walk."""
@@ -56,18 +56,22 @@ _search_index: Final = table("search_index", column("rowid"), column("search_ind
 
 @dataclass(frozen=True, slots=True)
 class _Filter:
-    """indexed: finds through an index. plain: looks at a row only, so that the order's index is
-    used. candidates: their keys; None: cannot be told without walking."""
+    """plain: looks at a row only, so that the index of the list's order is used. candidates: the
+    keys, in a column `key`, found through an index; None: cannot be told without walking. exact:
+    they are the listed sessions of the project, no more and no fewer. loose: there may be some
+    among them that `plain` refuses."""
 
-    indexed: ColumnElement[bool]
     plain: ColumnElement[bool]
     candidates: Select[tuple[int]] | None = None
+    exact: bool = False
+    loose: bool = False
 
 
 def list_page(conn: Connection, query: Query, count_cap: int) -> Page:
     """Unit of work. Raises InvalidParameter."""
     filters = [*_columns(query), *_labels(query), *_search(query)]
-    page = _keys(query, _where(conn, query, filters)).subquery()
+    rare = next((one for one in filters if _is_rare(conn, one)), None)
+    page = _keys(query, filters, rare).subquery()
     found = (
         select(documents.c.doc, heads.c.last_seq, heads.c.last_activity_at, heads.c.doc)
         .join_from(page, documents, documents.c.session == page.c.key)
@@ -85,20 +89,39 @@ def list_page(conn: Connection, query: Query, count_cap: int) -> Page:
     )
 
 
-def _keys(query: Query, where: Sequence[ColumnElement[bool]]) -> Select[Any]:
+def _is_rare(conn: Connection, of: _Filter) -> bool:
+    if of.candidates is None:
+        return False
+    some = of.candidates.limit(RARE + 1).subquery()
+    return conn.execute(select(func.count()).select_from(some)).scalar_one() <= RARE
+
+
+def _keys(query: Query, filters: Sequence[_Filter], rare: _Filter | None) -> Select[Any]:
     try:
         sort = _SORT[query.sort.removeprefix("-")]
     except KeyError:
         raise InvalidParameter(
             f"sort: '{query.sort}' is no field to sort by.", hint=f"One of {', '.join(_SORT)}."
         ) from None
+    found = select(sessions.c.key, sort.label("sort"), sessions.c.created_at.label("age"))
     return (
-        select(sessions.c.key, sort.label("sort"), sessions.c.created_at.label("age"))
-        .where(*where)
+        _among(query, found, filters, rare)
         .order_by(*_directed(query, sort, sessions.c.created_at, sessions.c.key))
         .limit(query.limit)
         .offset(query.offset)
     )
+
+
+def _among(
+    query: Query, found: Select[Any], filters: Sequence[_Filter], start: _Filter | None
+) -> Select[Any]:
+    """Restrict to what the filters let through, beginning with the candidates of one, if given."""
+    plain = (_LISTED, *(one.plain for one in filters if one is not start or one.loose))
+    if start is None or start.candidates is None:
+        return found.select_from(sessions).where(sessions.c.project == query.project, *plain)
+    keys = start.candidates.subquery()
+    joined = keys.join(sessions, sessions.c.key == keys.c.key)
+    return found.select_from(joined).where(_off(sessions.c.project) == query.project, *plain)
 
 
 def _directed(
@@ -109,21 +132,6 @@ def _directed(
     return [one.desc() if query.sort.startswith("-") else one.asc() for one in columns]
 
 
-def _where(conn: Connection, query: Query, filters: Sequence[_Filter]) -> list[ColumnElement[bool]]:
-    plain = [one.plain for one in filters]
-    for one in filters:
-        if one.candidates is not None:
-            keys = conn.execute(one.candidates.limit(RARE + 1)).scalars().all()
-            if len(keys) <= RARE:
-                return [
-                    sessions.c.key.in_(keys),
-                    _off(sessions.c.project) == query.project,
-                    _LISTED,
-                    *plain,
-                ]
-    return [sessions.c.project == query.project, _LISTED, *plain]
-
-
 def _total(
     conn: Connection, query: Query, filters: Sequence[_Filter], rows: int, count_cap: int
 ) -> tuple[int, bool]:
@@ -132,15 +140,13 @@ def _total(
         return conn.execute(kept).scalar_one_or_none() or 0, False
     if rows < query.limit and (rows or not query.offset):
         return _capped(query.offset + rows, count_cap)
-    found = (
-        select(literal(1))
-        .select_from(sessions)
-        .where(sessions.c.project == query.project, _LISTED, *(one.indexed for one in filters))
-        .limit(count_cap + 1)
-    )
-    return _capped(
-        conn.execute(select(func.count()).select_from(found.subquery())).scalar_one(), count_cap
-    )
+    start = next((one for one in filters if one.candidates is not None), None)
+    if start is not None and start.candidates is not None and start.exact and len(filters) == 1:
+        found: Select[Any] = start.candidates
+    else:
+        found = _among(query, select(literal(1)), filters, start)
+    some = found.limit(count_cap + 1).subquery()
+    return _capped(conn.execute(select(func.count()).select_from(some)).scalar_one(), count_cap)
 
 
 def _capped(count: int, count_cap: int) -> tuple[int, bool]:
@@ -167,7 +173,7 @@ def _columns(query: Query) -> Iterator[_Filter]:
 
 def _filter(query: Query, indexed: ColumnElement[bool], plain: ColumnElement[bool]) -> _Filter:
     of_project = (sessions.c.project == query.project, _LISTED, indexed)
-    return _Filter(indexed, plain, select(sessions.c.key).where(*of_project))
+    return _Filter(plain, select(sessions.c.key).where(*of_project), exact=True)
 
 
 def _labels(query: Query) -> Iterator[_Filter]:
@@ -179,11 +185,10 @@ def _labels(query: Query) -> Iterator[_Filter]:
             raise InvalidParameter(f"labelSelector: '{operator}' is no operator.")
         of_row = exists().where(session_labels.c.session == sessions.c.key, carried)
         if operator in ("!=", "notin", "!exists"):
-            yield _Filter(not_(of_row), not_(of_row))
+            yield _Filter(not_(of_row))
             continue
         of_project = (session_labels.c.project == query.project, carried)
-        keys = select(session_labels.c.session).where(*of_project)
-        yield _Filter(sessions.c.key.in_(keys), of_row, keys)
+        yield _Filter(of_row, select(session_labels.c.session.label("key")).where(*of_project))
 
 
 def _search(query: Query) -> Iterator[_Filter]:
@@ -194,8 +199,9 @@ def _search(query: Query) -> Iterator[_Filter]:
         search_texts.c.session == sessions.c.key, func.instr(search_texts.c.text, term) > 0
     )
     if len(term) < TRIGRAM:
-        yield _Filter(of_row, of_row)
+        yield _Filter(of_row)
         return
     quoted = '"' + term.replace('"', '""') + '"'
-    keys = select(_search_index.c.rowid).where(_search_index.c.search_index.match(quoted))
-    yield _Filter(and_(sessions.c.key.in_(keys), of_row), of_row, keys)
+    keys = select(_search_index.c.rowid.label("key"))
+    # The index folds a few letters that lower case keeps apart.
+    yield _Filter(of_row, keys.where(_search_index.c.search_index.match(quoted)), loose=True)

@@ -3,32 +3,30 @@
 from collections.abc import Sequence
 from typing import Final
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, insert, select, update
 
 from ambient.contract.events import Event, JournalId
 from ambient.core.errors import BlobNotFound
 from ambient.core.model import Head, Prompt, Run, RunId, SessionId, Stored
 from ambient.core.ports import Clock, Enqueued
 from ambient.core.projection import encode
-from ambient.storage import queue
-from ambient.storage.append import Appended, Appender, Prepared
+from ambient.storage import append, queue
+from ambient.storage.append import Appended, Batch
 from ambient.storage.database import Database
 from ambient.storage.key import key_of
+from ambient.storage.prepared import Prepared, at
 from ambient.storage.schema import blobs, events, journals, sessions, snapshots
 
 _KEY: Final = (
     select(sessions.c.key)
-    .where(
-        sessions.c.project == bindparam("of_project"),
-        sessions.c.name == bindparam("of_name"),
-    )
+    .where(sessions.c.project == at("project"), sessions.c.name == at("name"))
     .scalar_subquery()
 )
-_READ: Final = (
+_READ: Final = Prepared(
     select(events.c.seq, events.c.data)
-    .where(events.c.session == _KEY, events.c.seq > bindparam("after"))
+    .where(events.c.session == _KEY, events.c.seq > at("after"))
     .order_by(events.c.seq)
-    .limit(bindparam("up_to"))
+    .limit(at("up_to"))
 )
 
 
@@ -38,8 +36,6 @@ class SqlEventLog:
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
-        self._appender = Appender(database.dialect)
-        self._read = Prepared(_READ, database.dialect)
 
     async def append(
         self, session: SessionId, journal: JournalId, first: int, events: Sequence[bytes]
@@ -47,7 +43,7 @@ class SqlEventLog:
         now = self._clock.now()
 
         def work(conn: Connection) -> Appended:
-            return self._appender.append(conn, session, journal, first, events, now)
+            return append.append(conn, session, Batch(journal, first, events), now)
 
         stored = await self._database.write(work, lambda done: self._tell(session, done))
         return stored.head
@@ -56,10 +52,10 @@ class SqlEventLog:
         now, batch = self._clock.now(), [encode(event) for event in events]
 
         def work(conn: Connection) -> Appended:
-            locked = self._appender.lock(conn, session)
+            locked = append.lock(conn, session)
             if not batch:
                 return Appended(locked.head)
-            return self._appender.store(conn, locked, batch, now)
+            return append.store(conn, locked, batch, now)
 
         stored = await self._database.write(work, lambda done: self._tell(session, done))
         return stored.head
@@ -76,13 +72,13 @@ class SqlEventLog:
         found = self._database.tails.read(session, after, limit)
         if found is not None:
             return found
-        return await self._database.read(lambda conn: self._rows(conn, session, after, limit))
+        return await self._database.read(lambda conn: _rows(conn, session, after, limit))
 
     async def wait(self, session: SessionId, after: int) -> None:
         await self._database.tails.wait(session, after)
 
     async def head(self, session: SessionId) -> Head:
-        return await self._database.read(lambda conn: self._appender.head(conn, session))
+        return await self._database.read(lambda conn: append.head_of(conn, session))
 
     async def snapshot(self, session: SessionId) -> tuple[int, bytes] | None:
         def work(conn: Connection) -> tuple[int, bytes] | None:
@@ -108,14 +104,14 @@ class SqlEventLog:
     async def enqueue(self, session: SessionId, prompt: Prompt, *, front: bool = False) -> Enqueued:
         now = self._clock.now()
         queued, _ = await self._database.write(
-            lambda conn: queue.enqueue(conn, self._appender, session, prompt, front=front, now=now),
+            lambda conn: queue.enqueue(conn, session, prompt, front=front, now=now),
             lambda done: self._tell(session, done[1]),
         )
         return queued
 
     async def hand_over(self, session: SessionId, run: RunId, generation: int) -> Run | None:
         return await self._database.write(
-            lambda conn: queue.hand_over(conn, self._appender, session, run, generation)
+            lambda conn: queue.hand_over(conn, session, run, generation)
         )
 
     async def withdraw(
@@ -123,7 +119,7 @@ class SqlEventLog:
     ) -> Sequence[Run]:
         now = self._clock.now()
         gone, _ = await self._database.write(
-            lambda conn: queue.withdraw(conn, self._appender, session, runs, now),
+            lambda conn: queue.withdraw(conn, session, runs, now),
             lambda done: self._tell(session, done[1]),
         )
         return gone
@@ -162,15 +158,10 @@ class SqlEventLog:
         if stored is not None:
             self._database.tails.pushed(session, stored.first, stored.events)
 
-    def _rows(
-        self, conn: Connection, session: SessionId, after: int, limit: int
-    ) -> Sequence[Stored]:
-        project, _, name = session.partition("/")
-        values = self._read.values(of_project=project, of_name=name, after=after, up_to=limit)
-        cursor = conn.connection.cursor()
-        cursor.execute(self._read.sql, values)
-        found = [Stored(seq, data) for seq, data in cursor.fetchall()]
-        cursor.close()
-        if not found:
-            key_of(conn, session)  # raises for a session that is gone
-        return found
+
+def _rows(conn: Connection, session: SessionId, after: int, limit: int) -> Sequence[Stored]:
+    project, _, name = session.partition("/")
+    rows = _READ.all(conn, project=project, name=name, after=after, up_to=limit)
+    if not rows:
+        key_of(conn, session)  # raises for a session that is gone
+    return [Stored(seq, data) for seq, data in rows]

@@ -10,7 +10,7 @@ from ambient.core.errors import QueueFull, RunNotFound
 from ambient.core.model import MAX_QUEUE, Prompt, Run, RunId, RunStatus, SessionId
 from ambient.core.ports import Enqueued
 from ambient.core.projection import handed, run_cancelled, run_queued
-from ambient.storage.append import Appended, Appender
+from ambient.storage.append import Appended, lock, store, write_head
 from ambient.storage.codec import RUN, encode
 from ambient.storage.key import key_of
 from ambient.storage.schema import runs
@@ -20,7 +20,6 @@ _WAITS = runs.c.status == "queued"
 
 def enqueue(
     conn: Connection,
-    appender: Appender,
     session: SessionId,
     prompt: Prompt,
     *,
@@ -28,7 +27,7 @@ def enqueue(
     now: datetime,
 ) -> tuple[Enqueued, Appended | None]:
     """EventLog.enqueue."""
-    locked = appender.lock(conn, session)
+    locked = lock(conn, session)
     if (known := _known(conn, locked.key, prompt)) is not None:
         return Enqueued(known, _place(conn, locked.key, known), existing=True), None
     if locked.head.queued >= MAX_QUEUE and not front:
@@ -51,32 +50,29 @@ def enqueue(
     place = 0 if front else locked.head.queued
     head = replace(locked.head, queued=locked.head.queued + 1)
     said = [run_queued(run.run_id, place, now)]
-    return Enqueued(run, place), appender.store(conn, locked, said, now, head)
+    return Enqueued(run, place), store(conn, locked, said, now, head)
 
 
-def hand_over(
-    conn: Connection, appender: Appender, session: SessionId, run: RunId, generation: int
-) -> Run | None:
+def hand_over(conn: Connection, session: SessionId, run: RunId, generation: int) -> Run | None:
     """EventLog.hand_over."""
-    locked = appender.lock(conn, session)
+    locked = lock(conn, session)
     given = handed(locked.head, _get(conn, locked.key, run), generation)
     if given is None:
         return None
     head, new = given
     _write(conn, locked.key, new)
-    appender.write_head(conn, locked, head)
+    write_head(conn, locked, head)
     return new
 
 
 def withdraw(
     conn: Connection,
-    appender: Appender,
     session: SessionId,
     wanted: Sequence[RunId] | None,
     now: datetime,
 ) -> tuple[Sequence[Run], Appended | None]:
     """EventLog.withdraw."""
-    locked = appender.lock(conn, session)
+    locked = lock(conn, session)
     gone = [
         replace(run, status=RunStatus.CANCELLED, finished_at=now)
         for run in _queue(conn, locked.key)
@@ -88,7 +84,7 @@ def withdraw(
         _write(conn, locked.key, run)
     head = replace(locked.head, queued=locked.head.queued - len(gone))
     said = [run_cancelled(run.run_id, now) for run in gone]
-    return gone, appender.store(conn, locked, said, now, head)
+    return gone, store(conn, locked, said, now, head)
 
 
 def get(conn: Connection, session: SessionId, run: RunId) -> Run:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection, delete, insert, not_, select, update
 
@@ -14,6 +14,7 @@ from ambient.storage.codec import HEAD, SESSION, encode, to_stamp
 from ambient.storage.database import Database
 from ambient.storage.key import find_key
 from ambient.storage.listing import list_page
+from ambient.storage.prepared import Prepared, at, into, to
 from ambient.storage.removal import finish_removals, take_out
 from ambient.storage.schema import (
     documents,
@@ -23,6 +24,45 @@ from ambient.storage.schema import (
     search_texts,
     session_labels,
     sessions,
+)
+
+_CHANGING: Final = ("owner", "phase", "wanted", "display_name", "deleted_at", "resting", "rev")
+_FIXED: Final = ("project", "name", "uid", "created_at", "active_at", "agent_status")
+_NAMED: Final = (sessions.c.project == at("project"), sessions.c.name == at("name"))
+_DOC: Final = Prepared(
+    select(documents.c.doc)
+    .join_from(sessions, documents, documents.c.session == sessions.c.key)
+    .where(*_NAMED)
+)
+_KNOWN: Final = Prepared(select(sessions.c.key, sessions.c.deleted_at).where(*_NAMED))
+_INSERT: Final = Prepared(
+    insert(sessions).values(into(*_FIXED, *_CHANGING)).returning(sessions.c.key)
+)
+_UPDATE: Final = Prepared(
+    update(sessions)
+    .where(sessions.c.key == at("key"), sessions.c.rev == at("known_rev"))
+    .values(into(*_CHANGING))
+)
+_INSERT_DOC: Final = Prepared(insert(documents).values(into("session", "doc")))
+_UPDATE_DOC: Final = Prepared(
+    update(documents).where(documents.c.session == at("key")).values(into("doc"))
+)
+_INSERT_HEAD: Final = Prepared(insert(heads).values(into("session", "last_seq", "doc")))
+_INSERT_TEXT: Final = Prepared(insert(search_texts).values(into("session", "text")))
+_UPDATE_TEXT: Final = Prepared(
+    update(search_texts)
+    .where(search_texts.c.session == at("key"), search_texts.c.text != at("text"))
+    .values(into("text"))
+)
+_COUNT: Final = Prepared(
+    update(projects)
+    .where(projects.c.name == at("project"))
+    .values(sessions=projects.c.sessions + at("by"))
+)
+_LABELS: Final = Prepared(
+    select(session_labels.c.name, session_labels.c.value).where(
+        session_labels.c.session == at("key")
+    )
 )
 
 
@@ -39,17 +79,11 @@ class SqlSessionStore:
         return session
 
     async def get(self, session: SessionId) -> Session:
-        def work(conn: Connection) -> bytes | None:
-            project, _, name = session.partition("/")
-            joined = documents.join(sessions, sessions.c.key == documents.c.session)
-            named = (sessions.c.project == project, sessions.c.name == name)
-            found = select(documents.c.doc).select_from(joined).where(*named)
-            return conn.execute(found).scalar_one_or_none()
-
-        doc = await self._database.read(work)
-        if doc is None:
+        project, _, name = session.partition("/")
+        row = await self._database.read(lambda conn: _DOC.one(conn, project=project, name=name))
+        if row is None:
             raise SessionNotFound(session)
-        return SESSION.validate_json(doc)
+        return SESSION.validate_json(row[0])
 
     async def update(self, session: Session) -> Session:
         new = replace(session, rev=session.rev + 1)
@@ -100,76 +134,59 @@ class SqlSessionStore:
 def _create(conn: Connection, session: Session) -> None:
     if find_key(conn, session.id) is not None:
         raise AlreadyExists(f"There is a session '{session.id}' already.")
-    if not _count(conn, session, 1 if session.deleted_at is None else 0):
+    if not _COUNT.run(conn, project=session.project, by=1 if session.deleted_at is None else 0):
         raise ProjectNotFound(session.project)
-    values = _columns(session)
-    made = insert(sessions).values(
+    made = to_stamp(session.created_at)
+    fixed = to(
         project=session.project,
         name=session.name,
         uid=session.uid,
-        created_at=to_stamp(session.created_at),
-        active_at=to_stamp(session.created_at),
+        created_at=made,
+        active_at=made,
         agent_status=Head().agent_status,
-        **values,
     )
-    key = conn.execute(made.returning(sessions.c.key)).scalar_one()
-    conn.execute(insert(documents).values(session=key, doc=encode(SESSION, session)))
-    conn.execute(insert(heads).values(session=key, last_seq=0, doc=encode(HEAD, Head())))
-    conn.execute(insert(search_texts).values(session=key, text=session.search_text))
+    key = _INSERT.one(conn, **fixed, **_columns(session))[0]
+    _INSERT_DOC.run(conn, **to(session=key, doc=encode(SESSION, session)))
+    _INSERT_HEAD.run(conn, **to(session=key, last_seq=0, doc=encode(HEAD, Head())))
+    _INSERT_TEXT.run(conn, **to(session=key, text=session.search_text))
     _write_labels(conn, key, session)
 
 
 def _update(conn: Connection, new: Session) -> None:
     """Write `new`, whose rev is one more than the one that has to be there."""
-    named = (sessions.c.project == new.project, sessions.c.name == new.name)
-    known = select(sessions.c.key, sessions.c.rev, sessions.c.deleted_at).where(*named)
-    found = conn.execute(known).one_or_none()
-    if found is None:
+    known = _KNOWN.one(conn, project=new.project, name=new.name)
+    if known is None:
         raise SessionNotFound(new.id)
-    same = (sessions.c.key == found.key, sessions.c.rev == new.rev - 1)
-    if conn.execute(update(sessions).where(*same).values(**_columns(new))).rowcount == 0:
+    key, gone = known
+    if not _UPDATE.run(conn, key=key, known_rev=new.rev - 1, **_columns(new)):
         raise StaleWrite
-    mine = documents.c.session == found.key
-    conn.execute(update(documents).where(mine).values(doc=encode(SESSION, new)))
-    text = search_texts.c.text != new.search_text
-    conn.execute(
-        update(search_texts)
-        .where(search_texts.c.session == found.key, text)
-        .values(text=new.search_text)
-    )
-    listed = (new.deleted_at is None) - (found.deleted_at is None)
-    if listed:
-        _count(conn, new, listed)
-    _write_labels(conn, found.key, new)
+    _UPDATE_DOC.run(conn, key=key, to_doc=encode(SESSION, new))
+    text = new.search_text
+    _UPDATE_TEXT.run(conn, key=key, text=text, to_text=text)
+    if (new.deleted_at is None) != (gone is None):
+        _COUNT.run(conn, project=new.project, by=1 if new.deleted_at is None else -1)
+    rows = _LABELS.all(conn, key=key)
+    if dict(rows) != dict(new.labels):
+        if rows:
+            conn.execute(delete(session_labels).where(session_labels.c.session == key))
+        _write_labels(conn, key, new)
 
 
 def _columns(session: Session) -> dict[str, Any]:
-    """The columns that an update may change."""
+    """The values of `_CHANGING`."""
     gone = session.deleted_at
-    return {
-        "owner": session.owner,
-        "phase": session.phase,
-        "wanted": session.wanted,
-        "display_name": (session.spec.display_name or "").lower(),
-        "deleted_at": None if gone is None else to_stamp(gone),
-        "resting": session.resting,
-        "rev": session.rev,
-    }
-
-
-def _count(conn: Connection, session: Session, by: int) -> bool:
-    """Change the project's total. False: there is no such project."""
-    mine = projects.c.name == session.project
-    done = conn.execute(update(projects).where(mine).values(sessions=projects.c.sessions + by))
-    return done.rowcount == 1
+    return to(
+        owner=session.owner,
+        phase=session.phase,
+        wanted=session.wanted,
+        display_name=(session.spec.display_name or "").lower(),
+        deleted_at=None if gone is None else to_stamp(gone),
+        resting=session.resting,
+        rev=session.rev,
+    )
 
 
 def _write_labels(conn: Connection, key: int, session: Session) -> None:
-    mine = session_labels.c.session == key
-    rows = conn.execute(select(session_labels.c.name, session_labels.c.value).where(mine))
-    if {row.name: row.value for row in rows} == dict(session.labels):
-        return
-    conn.execute(delete(session_labels).where(mine))
     if session.labels:
         conn.execute(
             insert(session_labels),
