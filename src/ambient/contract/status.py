@@ -264,7 +264,14 @@ def question_of(interrupt: Mapping[str, Any]) -> str:
 def table() -> dict[str, Any]:
     """The tables as JSON, for clients in other languages."""
     return {
-        "words": {word: {"icon": icon, "tone": tone} for word, (icon, tone) in ICONS.items()},
+        "words": {
+            word: {"icon": icon, "tone": tone, **_plain(_BY_WORD[word])}
+            for word, (icon, tone) in ICONS.items()
+        },
+        "phases": dict(_PHASES),
+        "agent": dict(_AGENT),
+        "unworthy": sorted(_UNWORTHY),
+        "quiet": sorted(_QUIET_REASONS),
         "reasons": {reason: _plain(row) for reason, row in REASONS.items()},
         "conditions": {condition: _plain(row) for condition, row in CONDITIONS.items()},
     }
