@@ -10,7 +10,9 @@ from typing import Final
 from ambient.contract.status import table
 
 PATH: Final = Path(__file__).parents[2] / "src/ambient/server/static/assets/table.js"
-HEAD: Final = "// Made from src/ambient/contract/status.py by tests/support/status_js.py: do not edit."
+HEAD: Final = (
+    "// Made from src/ambient/contract/status.py by tests/support/status_js.py: do not edit."
+)
 
 
 def text() -> str:

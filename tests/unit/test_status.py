@@ -177,5 +177,10 @@ def test_a_session_is_called_by_its_name_or_its_first_words() -> None:
 def test_the_web_gets_the_same_table() -> None:
     found = table()
     assert found["reasons"]["UserStopped"]["steps"][0]["label"] == "Resume"
-    assert found["words"]["Failed"] == {"icon": "✕", "tone": "red"}
+    failed = found["words"]["Failed"]
+    assert (failed["icon"], failed["tone"], failed["sentence"]) == (
+        "✕",
+        "red",
+        "The session failed.",
+    )
     assert sorted(found["conditions"]) == sorted(EVERY_CONDITION)

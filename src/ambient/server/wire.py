@@ -9,6 +9,7 @@ import msgspec
 from pydantic import BaseModel
 from starlette.responses import Response
 
+from ambient.contract.events import Event
 from ambient.contract.names import API_VERSION, BRANCH_PREFIX, PARENT_SESSION
 from ambient.contract.resources import (
     AgenticSession,
@@ -20,11 +21,13 @@ from ambient.contract.resources import (
     Usage,
 )
 from ambient.core.lifecycle import Phase
-from ambient.core.model import Project, Run, Session
+from ambient.core.model import Project, Run, RunStatus, Session
 from ambient.core.ports import Listed
 
 MASK: Final = "********"
 JSON: Final = "application/json"
+MAX_SHOWN_PROMPT: Final = 8 << 10
+"""Characters of a queued prompt in a list."""
 _CREDENTIAL: Final = re.compile(r".*(_TOKEN|_KEY|_SECRET)|.*PASSWORD.*", re.IGNORECASE)
 
 
@@ -43,7 +46,7 @@ class RunFailure(Resource):
 
 
 class RunReply(Resource):
-    """A run (api.md 3.10)."""
+    """A run (api.md 3.10). prompt: what was said, while it waits."""
 
     run_id: str
     parent_run_id: str | None = None
@@ -56,6 +59,7 @@ class RunReply(Resource):
     usage: Usage | None = None
     first_seq: int | None = None
     last_seq: int | None = None
+    prompt: str | None = None
 
 
 class ProjectReply(Resource):
@@ -169,10 +173,11 @@ def session(listed: Listed, result: str | None = None) -> AgenticSession:
     )
 
 
-def run(found: Run) -> RunReply:
-    """A run as clients know it."""
+def run(found: Run, *, whole: bool = False) -> RunReply:
+    """A run as clients know it. whole: not only the beginning of a long prompt that waits."""
     prompt = found.prompt
     failure = None
+    waiting = _said(prompt.messages) if found.status is RunStatus.QUEUED else None
     if found.error_code:
         failure = RunFailure(code=found.error_code, message=found.error_message or "")
     return RunReply(
@@ -187,7 +192,18 @@ def run(found: Run) -> RunReply:
         usage=found.usage,
         first_seq=found.first_seq,
         last_seq=found.last_seq,
+        prompt=waiting if whole or waiting is None else waiting[:MAX_SHOWN_PROMPT],
     )
+
+
+def _said(messages: Iterable[Event]) -> str:
+    """The text of a prompt's messages."""
+    found = []
+    for message in messages:
+        content = message.get("content")
+        parts = content if isinstance(content, list) else [{"text": content}]
+        found += [one.get("text") for one in parts if isinstance(one, dict)]
+    return "\n".join(text for text in found if isinstance(text, str))
 
 
 def project(found: Project) -> ProjectReply:

@@ -307,7 +307,7 @@ class AguiRoutes:
     async def one_run(self, project: ProjectName, session: SessionName, run: str) -> Response:
         """One run."""
         found = (await self._services.sessions.get(session_id(project, session))).session
-        return wire.reply(wire.run(await self._services.log.run(found.id, RunId(run))))
+        return wire.reply(wire.run(await self._services.log.run(found.id, RunId(run)), whole=True))
 
     async def blob(
         self,

@@ -51,9 +51,9 @@ export class Composer {
     this.focus();
   }
 
-  /** The texts that wait, in order. */
+  /** The ids of the runs that wait, in order. */
   queued() {
-    return this.#queue.map((one) => one.prompt).filter(Boolean);
+    return this.#queue.map((one) => one.runId);
   }
 
   setStatus(word, questions) {

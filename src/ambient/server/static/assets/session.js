@@ -25,7 +25,6 @@ class Page {
   #session = null;
   #frame = 0;
   #soon = 0;
-  #seen = new Map(); // texts that wait in the queue, as we last saw it
 
   constructor(root, project, name) {
     const part = encodeURIComponent;
@@ -221,7 +220,8 @@ class Page {
 
   /** A stop by a person withdraws what is queued: its text goes back into the box. */
   async #stop() {
-    const waiting = this.composer.queued();
+    const runs = this.composer.queued().map((one) => get(`${this.api}/agui/runs/${one}`));
+    const waiting = (await Promise.all(runs).catch(() => [])).map((one) => one.prompt).filter(Boolean);
     if ((await this.#act("/stop")) && waiting.length) this.composer.put(waiting.join("\n\n"));
   }
 

@@ -4,6 +4,7 @@ import table from "./table.js";
 
 const BY_REASON = new Set(["Waiting", "Starting", "Failed", "Stopped"]);
 const RUNNING = new Set(["Needs you", "Working", "Ready"]);
+const SHAPES = { "⏸": "‖" }; // many systems have no font with the first, all have the second
 
 /** {word, icon, tone, sentence, steps, warnings} of a session as the API gives it. */
 export function statusOf(session) {
@@ -13,7 +14,7 @@ export function statusOf(session) {
   const { icon, tone, ...fallback } = table.words[word];
   const row = (BY_REASON.has(word) && table.reasons[status.reason]) || fallback;
   const warnings = RUNNING.has(word) ? (status.conditions ?? []).filter(isWarning).map(warned) : [];
-  return { word, icon, tone, steps: row.steps, sentence: sentenceOf(word, status, row), warnings };
+  return { word, icon: SHAPES[icon] ?? icon, tone, steps: row.steps, sentence: sentenceOf(word, status, row), warnings };
 }
 
 /** What a session is called: its display name, else the first words of its prompt. */

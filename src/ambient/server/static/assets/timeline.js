@@ -261,7 +261,7 @@ function end(item) {
   const facts = [said];
   if (item.took != null) facts.push(seconds(item.took));
   if (item.usage?.input) facts.push(`${item.usage.input} tokens in, ${item.usage.output} out`);
-  return { node: h("article", { class: "end" }, h("p", {}, facts.join(" · "), " ", timeOf(item.at))) };
+  return { node: h("article", { class: "end" }, h("p", {}, facts.join(" · "), " · ", timeOf(item.at))) };
 }
 
 const note = (item) => ({ node: h("article", { class: "note" }, h("p", {}, item.text)) });
