@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import aiohttp
 import pytest
 
 from ambient.contract.tokens import kid_of
@@ -10,6 +11,8 @@ from ambient.server.app import build_app
 from ambient.server.metrics import metrics_app
 from ambient.server.page import Page
 from ambient.server.routes.platform import count_by_phase
+from ambient.server.settings import SettingsInvalid
+from ambient.wiring.metrics import metrics_served
 from support.api import ALL, ApiWorld, P, path, problem
 from support.asgi import Browser
 
@@ -176,3 +179,21 @@ async def test_unknown_fields_are_ignored_and_null_means_absent() -> None:
     body = {"name": "s", "future": {"x": 1}, "timeout": None, "labels": None, "repos": None}
     assert (await world.owner.post(ALL, body)).status == 201
     assert (await world.owner.get(f"{P}/settings")).status == 200
+
+
+async def test_the_metrics_port_is_served_only_when_asked_for() -> None:
+    world = ApiWorld(metrics_port=0)
+    async with metrics_served(world.services, world.settings) as where:
+        assert where is not None
+        async with (
+            aiohttp.ClientSession() as http,
+            http.get(f"http://{where[0]}:{where[1]}/metrics") as reply,
+        ):
+            assert "ambient_open_streams 0.0" in await reply.text()
+        taken = ApiWorld(metrics_port=where[1])
+        with pytest.raises(SettingsInvalid, match="AMBIENT_METRICS_PORT"):
+            async with metrics_served(taken.services, taken.settings):
+                raise AssertionError("it was not taken")
+    silent = ApiWorld()
+    async with metrics_served(silent.services, silent.settings) as where:
+        assert where is None

@@ -104,7 +104,7 @@ class HttpRunnerClient:
         snapshots: Source,
         *,
         request_id: Callable[[], str | None] = lambda: None,
-        on_rejected: Callable[[SessionId], None] = lambda _session: None,
+        on_rejected: Callable[[SessionId, RunnerRejectedToken], None] = lambda _session, _why: None,
     ) -> None:
         self._snapshots = snapshots
         self._request_id = request_id
@@ -239,18 +239,21 @@ class HttpRunnerClient:
             refused = token
             url, generation, token = await self._snapshots.snapshot(session)
             if token == refused:
-                self._on_rejected(session)
-                raise _rejected(challenge, token, generation)
+                raise self._rejected(session, _rejected(challenge, token, generation))
             response = await self._request(url, token, call)
             if response.status == 401:
                 self.forget(session)
-                self._on_rejected(session)
-                raise _rejected(await _refusal(response), token, generation)
+                error = _rejected(await _refusal(response), token, generation)
+                raise self._rejected(session, error)
         if not 200 <= response.status < 300:
             with translated():
                 async with response:
                     raise error_of(call.route.name, response.status, await response.read())
         return response
+
+    def _rejected(self, session: SessionId, error: RunnerRejectedToken) -> RunnerRejectedToken:
+        self._on_rejected(session, error)
+        return error
 
     async def _request(self, url: str, token: Token, call: Call) -> aiohttp.ClientResponse:
         headers = {SESSION_TOKEN_HEADER: token, "Accept": call.accept}

@@ -22,7 +22,8 @@ from ambient.relay.http import HttpRunnerClient
 
 log = logging.getLogger(__name__)
 
-OnAppend = Callable[[SessionId, Head], None]
+OnAppend = Callable[[SessionId, Head, int], None]
+"""Session, the end of its log, how many events the batch had."""
 
 ACK_SECONDS: Final = 1.0
 SILENCE_SECONDS: Final = 0.25
@@ -141,7 +142,7 @@ class Tail:
         for first, events in _batches(frames):
             head = await self._events.append(self.session, self._journal, first, events)
             self.stored = max(self.stored, first + len(events) - 1)
-            self._on_append(self.session, head)
+            self._on_append(self.session, head, len(events))
 
     async def _fetch(self, ref: str) -> None:
         """Have the large result before the event that names it; it goes with the runner."""

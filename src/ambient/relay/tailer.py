@@ -29,7 +29,7 @@ LONGEST_DELAY: Final = 5.0
 OnError = Callable[[SessionId, AmbientError], None]
 
 
-def _nobody_listens(session: SessionId, head: Head) -> None:
+def _nobody_listens(session: SessionId, head: Head, events: int) -> None:
     """Told of every batch, it does nothing."""
 
 

@@ -6,6 +6,7 @@ to point at this machine), puts the security headers on the reply, and counts.
 
 import re
 from collections.abc import Collection
+from contextvars import ContextVar
 from typing import Final
 
 from starlette.datastructures import MutableHeaders
@@ -31,6 +32,13 @@ _ALWAYS: Final = (
 _CLOSED_POLICY: Final = "default-src 'none'; frame-ancestors 'none'"
 """For replies that set no policy of their own: whatever they hold, a browser runs none of it."""
 
+_CURRENT: ContextVar[str | None] = ContextVar("request_id", default=None)
+
+
+def current_request_id() -> str | None:
+    """The id of the request that is being served here; None: none is."""
+    return _CURRENT.get()
+
 
 class Edge:
     """The outermost layer. hosts: host names that are ours, lower case; empty: any."""
@@ -52,6 +60,7 @@ class Edge:
         asked, host = _read(scope)
         request_id = asked.decode() if asked and _ID.fullmatch(asked) else self._new_id()
         scope[REQUEST_ID] = request_id
+        _CURRENT.set(request_id)  # each request has a task, so a context, of its own
         begun = self._clock.monotonic()
 
         async def dress(message: Message) -> None:

@@ -18,6 +18,8 @@ from prometheus_client import (
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from ambient.core.errors import AmbientError, RunnerRejectedToken
+
 _SECONDS: Final = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 30.0)
 
 CountByPhase = Callable[[], Awaitable[Mapping[str, int]]]
@@ -65,6 +67,11 @@ class Metrics:
     def refused(self, side: str, cause: str) -> None:
         """Count a 401. side: `api` (a caller's), `runner` (ours, at a runner)."""
         self._refused.labels(side, cause).inc()
+
+    def runner_refused(self, error: AmbientError) -> None:
+        """Count that a runner did not take our token, or that there was none to send."""
+        cause = error.cause if isinstance(error, RunnerRejectedToken) else type(error).__name__
+        self.refused("runner", cause)
 
     def appended(self, events: int) -> None:
         """Count stored events."""

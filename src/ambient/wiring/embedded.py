@@ -22,7 +22,7 @@ from ambient.contract.registry import runner_type
 from ambient.contract.tokens import mint
 from ambient.core.decide import Limits
 from ambient.core.errors import AlreadyExists, AmbientError
-from ambient.core.model import Session, SessionId
+from ambient.core.model import Head, Session, SessionId
 from ambient.core.ports import Clock
 from ambient.core.reconcile.care import Care
 from ambient.core.reconcile.desired import Desire
@@ -44,7 +44,9 @@ from ambient.relay.tailer import Tailer
 from ambient.relay.tokens import CACHE_SECONDS, TokenSource
 from ambient.server.app import build_app
 from ambient.server.auth import OWNER, EmbeddedAuthenticator, OwnerIsAdmin
+from ambient.server.edge import current_request_id
 from ambient.server.logins import Logins
+from ambient.server.metrics import Metrics
 from ambient.server.services import Services
 from ambient.server.settings import ServerSettings, SettingsInvalid
 from ambient.server.settings import load as load_settings
@@ -53,6 +55,7 @@ from ambient.storage.log import SqlEventLog
 from ambient.storage.secret import SqlKeyStore, SqlTokenStore
 from ambient.storage.session import SqlSessionStore
 from ambient.wiring.data import DataFolder
+from ambient.wiring.metrics import metrics_served
 from ambient.wiring.system import SystemClock, new_id
 
 Loop = Callable[[], Coroutine[Any, Any, None]]
@@ -174,17 +177,19 @@ def _assemble(ground: _Ground) -> tuple[Platform, tuple[Loop, ...]]:
     reconciler = Reconciler(store=store, engine=engine, clock=clock)
     source = TokenSource(store, tokens, clock, cache_seconds=ground.tuning.cache_seconds)
 
-    def refused(session: SessionId, _error: AmbientError | None = None) -> None:
+    metrics = Metrics()
+
+    def refused(session: SessionId, error: AmbientError) -> None:
+        metrics.runner_refused(error)
         care.rejected(session)
 
-    client = HttpRunnerClient(source, on_rejected=refused)
-    tailer = Tailer(
-        client,
-        log,
-        clock,
-        on_error=refused,
-        on_append=lambda session, head: None if head.active_started else reconciler.wake(session),
-    )
+    def appended(session: SessionId, head: Head, events: int) -> None:
+        metrics.appended(events)
+        if not head.active_started:
+            reconciler.wake(session)
+
+    client = HttpRunnerClient(source, on_rejected=refused, request_id=current_request_id)
+    tailer = Tailer(client, log, clock, on_error=refused, on_append=appended)
     ports = Ports(
         store=store,
         log=log,
@@ -203,7 +208,9 @@ def _assemble(ground: _Ground) -> tuple[Platform, tuple[Loop, ...]]:
     reconciler.add("desired", Desire(ports))
     reconciler.add("handover", Handing(ports))
     services = replace(
-        _services(ground, ports, reconciler.wake), loop_seen_at=lambda: reconciler.looked_at
+        _services(ground, ports, reconciler.wake),
+        loop_seen_at=lambda: reconciler.looked_at,
+        metrics=metrics,
     )
     made = Platform(
         app=build_app(services, ground.settings),
@@ -312,7 +319,8 @@ async def serve(
 
         for one in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(one, end)
-        await server.serve(sockets=[listener])
+        async with metrics_served(made.services, settings):
+            await server.serve(sockets=[listener])
 
 
 def run(
