@@ -290,7 +290,7 @@ def events(
     after: Annotated[int, typer.Option(min=0, help="Only events after this number.")] = 0,
     follow: Follow = False,
     output: Output = Form.TABLE,
-    run: Annotated[str | None, typer.Option(help="Only this run's start and end.")] = None,
+    run: Annotated[str | None, typer.Option(help="Only this run.")] = None,
     project: Project = None,
 ) -> None:
     """A session's events: as a timeline, or raw with -o jsonl."""

@@ -15,6 +15,7 @@ from ambient.cli.screen import Screen, data
 from ambient.cli.timeline import Timeline
 from ambient.client import AsyncAmbient, Event, Session
 from ambient.client.model import FileItem
+from ambient.contract.events import Kind
 
 _MEDIA: Final = "application/json"
 Show = Callable[[Event], None]
@@ -119,19 +120,29 @@ async def _tail(session: Session, after: int, show: Show) -> None:
 
 async def _stored(session: Session, after: int, show: Show, run: str | None) -> None:
     """What there is by now, from the export; a stream would not end."""
-    number, rest = 0, b""
+    number, rest, inside = 0, b"", run is None
     async for chunk in session.export(jsonl=True):
         *lines, rest = (rest + chunk).split(b"\n")
         for line in lines:
             number += 1
             event = Event(number, line)
-            if number > after and (run is None or event.get("runId") == run):
+            inside = _inside(event, run, inside)
+            if number > after and (inside or (event.ends_run and event.get("runId") == run)):
                 show(event)
 
 
 def _remote(text: str) -> tuple[str, str] | None:
     name, colon, path = text.partition(":")
     return (name, path) if colon and path and "/" not in name and name != "." else None
+
+
+def _inside(event: Event, run: str | None, before: bool) -> bool:
+    """Whether what comes is of that run; one run at a time is in a session's log."""
+    if run is None:
+        return True
+    if event.type == Kind.RUN_STARTED:
+        return bool(event.get("runId") == run)
+    return before and not event.ends_run
 
 
 def _local_target(path: str, target: str) -> Path:
