@@ -106,7 +106,8 @@ class DesiredRepo(Wire):
     """A repository as the spec wants it."""
 
     url: str
-    branch: str = "main"
+    branch: str = ""
+    """Empty: the repository's default branch."""
     name: str
     auto_push: bool = False
 

@@ -140,6 +140,8 @@ class Session:
     replace_generation: int = 0
     """The incarnation to be replaced by another although it is alive; 0: none."""
     replace_reason: str = ""
+    token_generation: int | None = None
+    """Of the token record, for information."""
     rotation_asked_at: datetime | None = None
     leak_reported_at: datetime | None = None
     rev: int = 0

@@ -48,7 +48,7 @@ class Clones:
                 cloned_at = rfc3339(self._now())
             return await self.describe(repo.name, repo.url, cloned_at)
         except (RunnerError, OSError) as exc:
-            return _failed(repo, f"{repo.name} cannot be cloned: {exc}.")
+            return _failed(repo, f"{repo.name} cannot be cloned: {str(exc).rstrip('.')}.")
 
     async def describe(self, name: str, url: str, cloned_at: str | None = None) -> RepoReport:
         """What is known of a clone without asking anyone. Raises GitFailed."""

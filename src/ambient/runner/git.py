@@ -79,10 +79,12 @@ class Git:
         )
 
     async def check_out(self, folder: Path, branch: str, work_branch: str | None) -> None:
-        """Put the work branch on top of `branch`, or on what was pushed of it before.
+        """Put the work branch on top of `branch` (empty: the repository's default one), or on
+        what was pushed of it before.
 
         Raises GitFailed: there is no such branch.
         """
+        branch = branch or await self.default_branch(folder) or "main"
         remote = await self.remote_branches(folder)
         if not remote:
             await self.run("checkout", "-b", work_branch or branch, folder=folder)

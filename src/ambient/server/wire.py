@@ -266,7 +266,7 @@ def _status(listed: Listed, result: str | None) -> SessionStatus:
         runner_endpoint=found.endpoint,
         runner_generation=found.generation,
         fenced_generation=found.fenced_generation,
-        token_generation=None,
+        token_generation=found.token_generation,
         usage=head.usage,
         agent_status=head.agent_status if running else None,
         open_interrupts=head.open_interrupts,

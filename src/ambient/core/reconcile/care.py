@@ -164,6 +164,7 @@ class Care:
         new = await self._p.tokens.put_token(session.id, new)
         await self._p.engine.deliver(session, new)
         if new.current != old.current:
+            await self._p.patch(session, token_generation=new.token_generation)
             self._p.runner.forget(session.id)
             self._p.relay.reopen(session.id)
         if new.undone_at is not None and new.undone_at != old.undone_at:

@@ -223,9 +223,11 @@ class Life:
         for condition in _handshake_conditions(seen):
             conditions = with_condition(session, condition, self._p.clock.now())
             session = replace(session, conditions=conditions)
+        record = await self._p.tokens.get_token(session.id)
         await self._report(
             session,
             Report(Signal.READY),
+            token_generation=record.token_generation if record else None,
             capabilities=capabilities,
             features=version.features,
         )
