@@ -5,6 +5,7 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+from starlette.types import Message
 
 from ambient.contract.tokens import kid_of
 from ambient.server.app import build_app
@@ -14,7 +15,7 @@ from ambient.server.routes.platform import count_by_phase
 from ambient.server.settings import SettingsInvalid
 from ambient.wiring.metrics import metrics_served
 from support.api import ALL, ApiWorld, P, path, problem
-from support.asgi import Browser
+from support.asgi import Browser, scope_of
 
 INDEX = "<html><style nonce='{{nonce}}'></style><script src='/assets/app-12345678.js'></script>"
 
@@ -197,3 +198,17 @@ async def test_the_metrics_port_is_served_only_when_asked_for() -> None:
     silent = ApiWorld()
     async with metrics_served(silent.services, silent.settings) as where:
         assert where is None
+
+
+async def test_a_websocket_is_closed_before_anything_is_asked() -> None:
+    world, sent = ApiWorld(), []
+
+    async def receive() -> Message:
+        return {"type": "websocket.connect"}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    scope = {**scope_of("GET", "/api/me", {"host": "127.0.0.1"}, "127.0.0.1"), "type": "websocket"}
+    await world.app(scope, receive, send)
+    assert sent == [{"type": "websocket.close"}]

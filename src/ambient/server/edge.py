@@ -54,6 +54,9 @@ class Edge:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
+        if scope["type"] == "websocket":
+            await send({"type": "websocket.close"})  # none of our routes is one
+            return
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return

@@ -276,6 +276,7 @@ class HttpServer(uvicorn.Server):
             uvicorn.Config(
                 app,
                 http="httptools",
+                ws="none",
                 lifespan="off",
                 log_level="warning",
                 access_log=False,

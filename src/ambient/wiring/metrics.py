@@ -36,7 +36,7 @@ async def metrics_served(
     listener = _listen(settings.host, settings.metrics_port)
     app = metrics_app(services.metrics, lambda: count_by_phase(services))
     server = _MetricsServer(
-        uvicorn.Config(app, lifespan="off", log_level="warning", access_log=False)
+        uvicorn.Config(app, ws="none", lifespan="off", log_level="warning", access_log=False)
     )
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(server.serve(sockets=[listener]))
