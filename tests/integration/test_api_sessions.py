@@ -79,6 +79,7 @@ async def test_a_session_is_changed_renamed_labelled_and_deleted() -> None:
     assert changed.json()["spec"]["llmSettings"]["maxTokens"] == 9
     renamed = await world.owner.send("PUT", f"{here}/displayname", {"displayName": "Neu"})
     assert renamed.json()["spec"]["displayName"] == "Neu"
+    assert renamed.json()["metadata"]["generation"] == changed.json()["metadata"]["generation"]
     patched = await world.owner.send("PATCH", here, {"metadata": {"labels": {"a": "1", "b": None}}})
     assert patched.json()["labels"] == {"a": "1"}
     reserved = {"metadata": {"annotations": {"ambient-code.io/desired-phase": "Running"}}}

@@ -187,9 +187,11 @@ class Sessions:
                 merged["llm_settings"] = old.spec.llm_settings.model_copy(update=settings)
             spec = old.spec.model_copy(update=merged)
             checks.spec(spec)
-            return replace(old, spec=spec, spec_generation=old.spec_generation + 1)
+            return replace(old, spec=spec, spec_generation=old.spec_generation + moved)
 
-        await self._change(session, change)
+        # A new title is nothing that a runner, or a prompt that waits for the runner, looks at.
+        moved = int(given.keys() != {"display_name"})
+        await self._change(session, change, wake=bool(moved))
         return await self.get(session)
 
     async def set_model(self, session: SessionId, model: str) -> Listed:
@@ -223,6 +225,7 @@ class Sessions:
                 labels=_merged(old.labels, labels),
                 annotations=_merged(old.annotations, annotations),
             ),
+            wake=False,
         )
 
     async def start(self, session: SessionId) -> Listed:
@@ -309,7 +312,10 @@ class Sessions:
         events = await self._log.read(listed.session.id, after, RESULT_EVENTS)
         return _last_text([decode(one.data) for one in events if _is_text(one.data)])
 
-    async def _change(self, session: SessionId, change: Callable[[Session], Session]) -> Session:
+    async def _change(
+        self, session: SessionId, change: Callable[[Session], Session], *, wake: bool = True
+    ) -> Session:
+        """Compare and swap. wake: False for what the reconciler does not look at."""
         for _ in range(TRIES):
             old = await self._store.get(session)
             new = change(old)
@@ -319,7 +325,8 @@ class Sessions:
                 stored = await self._store.update(new)
             except StaleWrite:
                 continue
-            self._wake(session)
+            if wake:
+                self._wake(session)
             return stored
         raise StaleWrite("The session was changed by others at the same time, five times over.")
 
