@@ -6,28 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from ambient.core.memory import (
-    ManualClock,
-    MemoryDatabase,
-    MemoryEventLog,
-    MemoryKeyStore,
-    MemorySessionStore,
-    MemoryTokenStore,
-)
+from ambient.core.memory import ManualClock
 from ambient.storage import Database
-from support.storage import COUNT_CAP, Storage, stored_in
+from support.storage import Storage, memory_storage, stored_in
 
 
 @asynccontextmanager
 async def memory(_home: Path) -> AsyncIterator[Storage]:
-    database, clock = MemoryDatabase(), ManualClock()
-    yield Storage(
-        sessions=MemorySessionStore(database, count_cap=COUNT_CAP),
-        log=MemoryEventLog(database, clock),
-        tokens=MemoryTokenStore(database),
-        keys=MemoryKeyStore(database),
-        clock=clock,
-    )
+    yield memory_storage()
 
 
 @asynccontextmanager

@@ -7,7 +7,14 @@ from typing import Any, Final
 
 from ambient.contract.events import JournalId
 from ambient.contract.resources import SessionSpec
-from ambient.core.memory import ManualClock
+from ambient.core.memory import (
+    ManualClock,
+    MemoryDatabase,
+    MemoryEventLog,
+    MemoryKeyStore,
+    MemorySessionStore,
+    MemoryTokenStore,
+)
 from ambient.core.model import Project, Prompt, RunId, Session, SessionId, UserId, session_id
 from ambient.core.ports import EventLog, KeyStore, SessionStore, TokenStore
 from ambient.core.projection import encode
@@ -68,6 +75,17 @@ class Storage:
             ]
             found += [row.data for row in rows]
         return found
+
+
+def memory_storage() -> Storage:
+    database, clock = MemoryDatabase(), ManualClock()
+    return Storage(
+        sessions=MemorySessionStore(database, count_cap=COUNT_CAP),
+        log=MemoryEventLog(database, clock),
+        tokens=MemoryTokenStore(database),
+        keys=MemoryKeyStore(database),
+        clock=clock,
+    )
 
 
 def stored_in(database: Database, clock: ManualClock) -> Storage:

@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
+from pydantic_core import PydanticSerializationError
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 
-from ambient.core.errors import AmbientError, StaleWrite, StorageUnavailable
+from ambient.core.errors import AmbientError, Invalid, StaleWrite, StorageUnavailable
 
 
 class StorageBusy(StorageUnavailable):
@@ -26,6 +27,8 @@ THEIRS_TO_OURS: Final[tuple[tuple[type[Exception], type[AmbientError]], ...]] = 
     (SQLAlchemyError, StorageUnavailable),
     (sqlite3.Error, StorageUnavailable),
     (OSError, StorageUnavailable),
+    (PydanticSerializationError, Invalid),
+    (UnicodeEncodeError, Invalid),
 )
 
 BUSY: Final = "locked"
@@ -64,12 +67,14 @@ def translated() -> Iterator[None]:
     """Raise core errors for the database's own."""
     try:
         yield
-    except (SQLAlchemyError, sqlite3.Error, OSError) as exc:
+    except tuple(theirs for theirs, _ in THEIRS_TO_OURS) as exc:
         raise _ours(exc) from exc
 
 
 def _ours(exc: Exception) -> AmbientError:
     ours = next(ours for theirs, ours in THEIRS_TO_OURS if isinstance(exc, theirs))
+    if ours is Invalid:
+        return Invalid("The text has characters that are not valid Unicode (lone surrogates).")
     if ours is not StorageUnavailable:
         return ours()
     # Of an error of SQLAlchemy only the driver's own words count: the rest quotes the statement.
