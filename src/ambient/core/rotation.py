@@ -73,7 +73,7 @@ def step(
     wish: Wish | None = None,
 ) -> TokenRecord | None:
     """The record to write next; None: nothing is to be done now. report: None: no answer."""
-    if wish is Wish.LEAKED:
+    if wish is Wish.LEAKED or not is_sound(record):
         return _leaked(record, now, mint())
     match record.state:
         case RotationState.STEADY:
@@ -95,6 +95,12 @@ def wish_of(
     if asked_at is not None and (record.begun_at is None or asked_at > record.begun_at):
         return Wish.PLANNED
     return None
+
+
+def is_sound(record: TokenRecord) -> bool:
+    """Whether what callers send is among what the runner is to accept; if not, somebody else has
+    written the record, and nothing in it is trusted."""
+    return digest(record.current) in record.accepted
 
 
 def unconfirmed(record: TokenRecord) -> bool:

@@ -17,7 +17,16 @@ from ambient.core.errors import RunnerUnauthorized, Unavailable
 from ambient.core.lifecycle import Phase
 from ambient.core.model import Session, SessionId
 from ambient.core.reconcile.ports import Ports
-from ambient.core.rotation import Report, Rules, first, must_replace, step, unconfirmed, wish_of
+from ambient.core.rotation import (
+    Report,
+    Rules,
+    first,
+    is_sound,
+    must_replace,
+    step,
+    unconfirmed,
+    wish_of,
+)
 
 POLL_SECONDS: Final = 0.25
 REPAIR_SECONDS: Final = 1.0
@@ -60,9 +69,10 @@ class Care:
         record = await self._record(found)
         if record is None:
             return None
-        await self._p.engine.deliver(found, record)
-        if not unconfirmed(record) and (session in self._rejected or _is_refused(found)):
-            return await self._repair(found)
+        if is_sound(record):
+            await self._p.engine.deliver(found, record)
+            if not unconfirmed(record) and (session in self._rejected or _is_refused(found)):
+                return await self._repair(found)
         if found.phase is not Phase.RUNNING:
             return None
         return await self._rotate(found, record)
@@ -118,7 +128,8 @@ class Care:
     async def _rotate(self, session: Session, record: TokenRecord) -> float | None:
         wish = wish_of(record, session.rotation_asked_at, session.leak_reported_at)
         due_in = (record.updated_at + self._spread(session) - self._p.clock.now()).total_seconds()
-        if record.state is RotationState.STEADY and wish is None and due_in > 0:
+        steady = record.state is RotationState.STEADY and is_sound(record)
+        if steady and wish is None and due_in > 0:
             return due_in
         report = await self._ask(session, record)
         new = step(

@@ -25,6 +25,7 @@ from ambient.engines.local import delivery, inspection
 from ambient.engines.local.bot_tokens import BotTokens
 from ambient.engines.local.care import BotTokenCare
 from ambient.engines.local.ending import ending_of, tail_of
+from ambient.engines.local.guard import FileGuard
 from ambient.engines.local.home import Home
 from ambient.engines.local.launcher import Launcher, code_stamp
 from ambient.engines.local.leftover import leftovers
@@ -56,6 +57,7 @@ class LocalEngine:
         self._launcher = Launcher(self._home.run, stamp, options.launcher)
         self._watcher = Watcher(self._noticed)
         self._care = BotTokenCare(bot_tokens, clock, self._living, renewal=options.renewal)
+        self._guard = FileGuard(clock, self._watched_folders, self._noticed)
         self._pool = Pool(self._home, clock, self._start_warm, size=options.pool_size, stamp=stamp)
         self._sessions: dict[str, SessionId] = {}
         self._arrivals: dict[str, asyncio.Event] = {}
@@ -75,10 +77,11 @@ class LocalEngine:
             self._watch_place(place)
 
     async def run(self) -> None:
-        """Look after bot tokens, the fork server and warm places, until cancelled."""
+        """Look after credential files, the fork server and warm places, until cancelled."""
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._care.run())
+                group.create_task(self._guard.run())
                 group.create_task(self._launcher.keep_open(self._clock))
                 group.create_task(self._pool.run())
         finally:
@@ -306,6 +309,9 @@ class LocalEngine:
             return False
         taken_at = self._taken_at.get(place.id)
         return taken_at is None or self._clock.monotonic() - taken_at > _CLAIM_SECONDS
+
+    def _watched_folders(self) -> dict[str, Path]:
+        return {place: self._home.place(place).folder for place in self._sessions}
 
     def _living(self) -> list[tuple[SessionId, int, Place]]:
         return [
