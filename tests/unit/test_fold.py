@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ambient.core.fold import Fold, endings, finished_messages, fold, prelude
-from support.judge import verify_run
+from support.judge import verify_run, verify_session
 
 Event = dict[str, Any]
 
@@ -127,6 +127,30 @@ def test_every_prelude_is_accepted_by_a_strict_client() -> None:
         begun = [one for one in prelude(fold(events[:cut])) if one["type"] != "META"]
         rest = LOG[cut : len(a_run(1))]
         verify_run([*begun, *rest])
+
+
+def test_a_call_that_is_named_again_for_its_result_stays_one_call() -> None:
+    asked = [
+        {"type": "RUN_STARTED", "threadId": "s", "runId": "r1"},
+        {"type": "TOOL_CALL_START", "toolCallId": "q", "toolCallName": "Ask"},
+        {"type": "TOOL_CALL_ARGS", "toolCallId": "q", "delta": "{}"},
+        {"type": "TOOL_CALL_END", "toolCallId": "q"},
+        {"type": "RUN_FINISHED", "threadId": "s", "runId": "r1"},
+        {"type": "RUN_STARTED", "threadId": "s", "runId": "r2"},
+        {"type": "TOOL_CALL_START", "toolCallId": "q", "toolCallName": "Ask"},
+        {"type": "TOOL_CALL_END", "toolCallId": "q"},
+        {"type": "TOOL_CALL_RESULT", "messageId": "a", "toolCallId": "q", "content": "yes"},
+        {"type": "RUN_FINISHED", "threadId": "s", "runId": "r2"},
+    ]
+    whole = content(fold(encoded(asked)))
+    call, answer = whole["messages"]
+    assert len(call["toolCalls"]) == 1
+    assert call["toolCalls"][0]["function"]["arguments"] == "{}"
+    assert answer["content"] == "yes"
+    for cut in range(1, len(asked)):
+        begun = prelude(fold(encoded(asked[:cut])))
+        verify_session([*begun, *asked[cut:]])
+        assert content(fold(encoded([*begun, *asked[cut:]]))) == whole
 
 
 def test_what_a_lost_runner_left_open_is_closed_innermost_first() -> None:

@@ -190,6 +190,10 @@ def _says(kind: str, field: str) -> Callable[[Fold, Event], None]:
 
 
 def _tool_start(found: Fold, event: Event) -> None:
+    if _call(found, event["toolCallId"]) is not None:
+        # A run that brings the result of an earlier run's call names it again (docs/streams.md).
+        found.open[_key("again", event["toolCallId"])] = event
+        return
     found.open[_key("tool", event["toolCallId"])] = event
     name = event.get("parentMessageId") or event["toolCallId"]
     message = _message(found, name)
@@ -201,6 +205,11 @@ def _tool_start(found: Fold, event: Event) -> None:
         "function": {"name": event["toolCallName"], "arguments": ""},
     }
     message.setdefault("toolCalls", []).append(call)
+
+
+def _tool_end(found: Fold, event: Event) -> None:
+    found.open.pop(_key("again", event["toolCallId"]), None)
+    _closes("tool", "toolCallId")(found, event)
 
 
 def _call(found: Fold, name: str) -> Message | None:
@@ -309,7 +318,7 @@ _STEPS: Final[Mapping[str, Callable[[Fold, Event], None]]] = {
     Kind.TEXT_MESSAGE_END: _closes("text", "messageId"),
     Kind.TOOL_CALL_START: _tool_start,
     Kind.TOOL_CALL_ARGS: _says("tool", "toolCallId"),
-    Kind.TOOL_CALL_END: _closes("tool", "toolCallId"),
+    Kind.TOOL_CALL_END: _tool_end,
     Kind.TOOL_CALL_RESULT: _tool_result,
     Kind.REASONING_START: _opens("block", "messageId"),
     Kind.REASONING_END: _closes("block", "messageId"),
@@ -356,6 +365,7 @@ def _agent_lost(start: Event) -> Event:
 _END: Final[Mapping[str, Callable[[Event], Event]]] = {
     "text": _ends("TEXT_MESSAGE_END", "messageId"),
     "tool": _ends("TOOL_CALL_END", "toolCallId"),
+    "again": _ends("TOOL_CALL_END", "toolCallId"),
     "think": _ends("REASONING_MESSAGE_END", "messageId"),
     "block": _ends("REASONING_END", "messageId"),
     "step": _ends("STEP_FINISHED", "stepName"),

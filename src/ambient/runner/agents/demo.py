@@ -25,6 +25,7 @@ HELP: Final = """I am the demo agent. I need no key, and I really do what these 
 - `sleep SECONDS`, `emit N [PER_SECOND]`
 - `fail MESSAGE`, `crash`
 """
+QUESTION_TOOL: Final = "AskUserQuestion"
 _WORDS: Final = re.compile(r"\S+\s*|\s+")
 _TICKS_PER_SECOND: Final = 50
 _NOTHING: Final[tuple[Event, ...]] = ()
@@ -257,7 +258,7 @@ class DemoAgent:
         """Ask, and end the run: the rest of the script travels in the question."""
         question, *options = [part.strip() for part in text.split("|")]
         call = self._new_id()
-        for event in _call(call, "AskUserQuestion", _question(question, options)):
+        for event in _call(call, QUESTION_TOOL, _question(question, options)):
             yield event
         schema: dict[str, Any] = {"type": "string"}
         if options:
@@ -280,6 +281,9 @@ class DemoAgent:
         resolved = answer.status == "resolved"
         content = _text_of(answer.payload) if resolved else "The question was not answered."
         if call := answer.interrupt.get("toolCallId"):
+            # The call belongs to an earlier run: named again, so that this one stands for itself.
+            yield {"type": Kind.TOOL_CALL_START, "toolCallId": call, "toolCallName": QUESTION_TOOL}
+            yield {"type": Kind.TOOL_CALL_END, "toolCallId": call}
             yield self._result(call, content, {"isError": not resolved})
         said = f"You answered: {content}" if resolved else "No answer, so I go on without one."
         async for event in self._say(said):
