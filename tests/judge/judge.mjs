@@ -3,7 +3,8 @@
 //   node judge.mjs                                 streams on stdin, one JSON object a line:
 //                                                  {"mode":"run"|"session","events":[...]}
 //                                                  → {"errors":[...],"warnings":[...],"outside":[positions]}
-//   node judge.mjs http-agent URL TOKEN PROMPT     HttpAgent against POST …/agui/run; prints one object
+//   node judge.mjs http-agent URL TOKEN STEPS      HttpAgent against POST …/agui/run; STEPS is a JSON list
+//                                                  of {"prompt"} and {"answer"}; prints one object
 //
 // A stream is judged by the client's own two checks: each event has the shape of the protocol
 // (enforceEvents), and each stands where it may (verifyEvents).
@@ -57,15 +58,24 @@ async function judgeLines() {
   }
 }
 
-async function httpAgent(url, token, prompt) {
+async function httpAgent(url, token, steps) {
   const agent = new HttpAgent({ url, headers: { Authorization: `Bearer ${token}` } });
-  agent.messages = [{ id: crypto.randomUUID(), role: "user", content: prompt }];
   const events = [];
   const errors = [];
-  try {
-    await agent.runAgent({}, { onEvent: ({ event }) => void events.push(event) });
-  } catch (error) {
-    errors.push(String(error.message ?? error));
+  for (const { prompt, answer } of JSON.parse(steps)) {
+    const resume = agent.pendingInterrupts.map(({ id }) => ({
+      interruptId: id,
+      status: "resolved",
+      payload: { answer },
+    }));
+    if (prompt) agent.addMessage({ id: crypto.randomUUID(), role: "user", content: prompt });
+    try {
+      await agent.runAgent(prompt ? {} : { resume }, {
+        onEvent: ({ event }) => void events.push(event),
+      });
+    } catch (error) {
+      errors.push(String(error.message ?? error));
+    }
   }
   print({ messages: agent.messages, events, errors, interrupts: agent.pendingInterrupts });
 }

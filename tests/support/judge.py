@@ -33,7 +33,7 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentReply:
-    """What `HttpAgent` made of one run."""
+    """What `HttpAgent` made of its runs."""
 
     messages: list[dict[str, Any]]
     events: list[dict[str, Any]]
@@ -64,10 +64,13 @@ def ask(events: Events, mode: str = "run") -> Verdict:
     return Verdict(**{name: tuple(found) for name, found in reply.items()})
 
 
-def http_agent(url: str, token: str, prompt: str) -> AgentReply:
-    """Let the official `HttpAgent` give a prompt at POST …/agui/run; blocks until the run ends."""
+def http_agent(url: str, token: str, *steps: Mapping[str, str]) -> AgentReply:
+    """Let the official `HttpAgent` talk to POST …/agui/run in one thread; blocks until all is said.
+
+    steps: {"prompt": …} or, to what the run before asked, {"answer": …}.
+    """
     done = subprocess.run(
-        [_node(), "judge.mjs", "http-agent", url, token, prompt],
+        [_node(), "judge.mjs", "http-agent", url, token, json.dumps(steps)],
         cwd=_home(),
         capture_output=True,
         check=True,
