@@ -280,3 +280,29 @@ def test_who_attaches_sees_what_was_and_what_comes_and_may_answer(up: Up, ambien
     terminal.until("from elsewhere")
     terminal.process.send_signal(signal.SIGINT)
     assert terminal.ended() == (130, b"")
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        return int(found.getsockname()[1])
+
+
+def test_a_followed_run_goes_on_over_a_killed_server(tmp_path: Path) -> None:
+    data, port = tmp_path / "own", str(free_port())
+    first = start(data, "--port", port)
+    assert first.stdout is not None
+    url = first.stdout.readline().split()[-1]
+    terminal = Terminal(Up(data, url, first), "run", "say started\nemit 200 100\nsay whole")
+    terminal.until("token 20 ")
+    first.kill()
+    first.communicate()
+    terminal.until("Connection lost, next try in")
+    second = start(data, "--port", port)
+    try:
+        terminal.until("whole")
+        assert terminal.ended() == (0, b"whole\n")
+        tokens = [f"token {number} " for number in range(1, 201)]
+        assert [terminal.seen.count(one) for one in tokens] == [1] * 200
+    finally:
+        second.terminate()
+        assert ended(second)[0] == 0

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Final, Literal
 
 import typer
 
+from ambient.cli import flags
 from ambient.cli.form import Form
 
 HELP: Final = "Ambient: agents that work on their own, in sessions that nothing strands."
@@ -19,31 +20,6 @@ app = typer.Typer(
 )
 
 
-def _session_names(incomplete: str) -> list[str]:
-    """Names from the server, for completion; none when it does not answer."""
-    from ambient.cli.complete import session_names
-
-    return session_names(incomplete)
-
-
-Project = Annotated[
-    str | None, typer.Option("--project", "-p", help="Project; else AMBIENT_PROJECT, else default.")
-]
-Output = Annotated[Form, typer.Option("--output", "-o", help="Form of the output.")]
-Name = Annotated[str, typer.Argument(metavar="SESSION", autocompletion=_session_names)]
-Names = Annotated[list[str], typer.Argument(metavar="SESSION…", autocompletion=_session_names)]
-Kind = Annotated[str, typer.Argument(metavar="KIND", help="session, project or run.")]
-Follow = Annotated[bool, typer.Option("--follow", "-f", help="Show what happens.")]
-Wait = Annotated[bool, typer.Option("--wait", help="Wait until it is so.")]
-Timeout = Annotated[float | None, typer.Option("--timeout", help="Seconds; then exit code 8.")]
-Repos = Annotated[
-    list[str] | None, typer.Option("--repo", metavar="URL[@BRANCH]", help="Repository; repeatable.")
-]
-Model = Annotated[str | None, typer.Option("--model", help="Model.")]
-Runner = Annotated[str | None, typer.Option("--runner", help="Runner type, such as demo.")]
-Data = Annotated[Path | None, typer.Option("--data", help="Data folder; else AMBIENT_DATA.")]
-
-
 @app.command()
 def up(
     host: Annotated[
@@ -52,7 +28,7 @@ def up(
     port: Annotated[
         int | None, typer.Option(min=0, max=65535, help="Port; else 8080 or the next free one.")
     ] = None,
-    data: Data = None,
+    data: flags.Data = None,
     no_open: Annotated[bool, typer.Option("--no-open", help="Open no browser.")] = False,
 ) -> None:
     """Start the platform here; Ctrl+C ends it, sessions go on at the next start."""
@@ -62,7 +38,7 @@ def up(
 
 
 @app.command()
-def down(data: Data = None, timeout: Timeout = None) -> None:
+def down(data: flags.Data = None, timeout: flags.Timeout = None) -> None:
     """End the platform that runs here."""
     from ambient.cli import local
 
@@ -71,9 +47,9 @@ def down(data: Data = None, timeout: Timeout = None) -> None:
 
 @app.command("open")
 def open_(
-    session: Annotated[str | None, typer.Argument(autocompletion=_session_names)] = None,
-    project: Project = None,
-    data: Data = None,
+    session: Annotated[str | None, typer.Argument(autocompletion=flags.session_names)] = None,
+    project: flags.Project = None,
+    data: flags.Data = None,
 ) -> None:
     """Open the platform, or a session, in the browser."""
     from ambient.cli import local
@@ -84,16 +60,16 @@ def open_(
 @app.command()
 def run(
     prompt: Annotated[str, typer.Argument(help="What to do; - reads it from stdin.")],
-    repo: Repos = None,
-    project: Project = None,
+    repo: flags.Repos = None,
+    project: flags.Project = None,
     follow: Annotated[
         bool, typer.Option("--follow/--no-follow", help="Show what happens, exit by outcome.")
     ] = True,
-    model: Model = None,
-    runner: Runner = None,
+    model: flags.Model = None,
+    runner: flags.Runner = None,
     name: Annotated[str | None, typer.Option(help="The session's name.")] = None,
     keep: Annotated[bool, typer.Option(help="Let the session run on after it is done.")] = False,
-    timeout: Timeout = None,
+    timeout: flags.Timeout = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only the answer.")] = False,
 ) -> None:
     """One shot: make a session, give it the prompt, show its work, end with its answer."""
@@ -115,10 +91,10 @@ def run(
 
 @app.command()
 def get(
-    kind: Kind,
+    kind: flags.Kind,
     names: Annotated[list[str] | None, typer.Argument(metavar="[NAME…]")] = None,
-    project: Project = None,
-    output: Output = Form.TABLE,
+    project: flags.Project = None,
+    output: flags.Output = Form.TABLE,
     labels: Annotated[str | None, typer.Option("--labels", "-l", metavar="K=V")] = None,
     status: Annotated[str | None, typer.Option(help="Such as needs-you,failed.")] = None,
     mine: Annotated[bool, typer.Option(help="Only yours.")] = False,
@@ -133,9 +109,9 @@ def get(
 
 @app.command()
 def describe(
-    kind: Kind,
-    name: Annotated[str, typer.Argument(autocompletion=_session_names)],
-    project: Project = None,
+    kind: flags.Kind,
+    name: Annotated[str, typer.Argument(autocompletion=flags.session_names)],
+    project: flags.Project = None,
     output: Annotated[Form | None, typer.Option("--output", "-o")] = None,
 ) -> None:
     """All about a session, with reason and next step."""
@@ -146,17 +122,17 @@ def describe(
 
 @app.command()
 def create(
-    kind: Kind,
+    kind: flags.Kind,
     name: Annotated[str | None, typer.Argument()] = None,
-    project: Project = None,
+    project: flags.Project = None,
     prompt: Annotated[str | None, typer.Option(help="First prompt; - reads stdin.")] = None,
-    repo: Repos = None,
-    model: Model = None,
-    runner: Runner = None,
+    repo: flags.Repos = None,
+    model: flags.Model = None,
+    runner: flags.Runner = None,
     label: Annotated[list[str] | None, typer.Option(metavar="KEY=VALUE")] = None,
     title: Annotated[str | None, typer.Option(help="Display name.")] = None,
     description: Annotated[str | None, typer.Option(help="Of a project.")] = None,
-    wait: Wait = False,
+    wait: flags.Wait = False,
 ) -> None:
     """Create a session or a project; its name on stdout."""
     from ambient.cli import life, talk
@@ -176,9 +152,9 @@ def create(
 
 @app.command()
 def delete(
-    kind: Kind,
+    kind: flags.Kind,
     names: Annotated[list[str], typer.Argument(metavar="NAME…")],
-    project: Project = None,
+    project: flags.Project = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
     """Delete sessions or projects with all that is in them."""
@@ -188,7 +164,7 @@ def delete(
 
 
 @app.command()
-def start(names: Names, project: Project = None, wait: Wait = False) -> None:
+def start(names: flags.Names, project: flags.Project = None, wait: flags.Wait = False) -> None:
     """Start sessions; one that runs is left alone."""
     from ambient.cli import life
 
@@ -196,7 +172,7 @@ def start(names: Names, project: Project = None, wait: Wait = False) -> None:
 
 
 @app.command()
-def resume(names: Names, project: Project = None, wait: Wait = False) -> None:
+def resume(names: flags.Names, project: flags.Project = None, wait: flags.Wait = False) -> None:
     """Start stopped sessions again, on their own history and files."""
     from ambient.cli import life
 
@@ -204,7 +180,7 @@ def resume(names: Names, project: Project = None, wait: Wait = False) -> None:
 
 
 @app.command()
-def stop(names: Names, project: Project = None, wait: Wait = False) -> None:
+def stop(names: flags.Names, project: flags.Project = None, wait: flags.Wait = False) -> None:
     """Stop sessions: files and history stay."""
     from ambient.cli import life
 
@@ -213,9 +189,9 @@ def stop(names: Names, project: Project = None, wait: Wait = False) -> None:
 
 @app.command()
 def interrupt(
-    session: Name,
+    session: flags.Name,
     run: Annotated[str | None, typer.Option(help="Which run; else the active one.")] = None,
-    project: Project = None,
+    project: flags.Project = None,
 ) -> None:
     """Stop a run; the session goes on."""
     from ambient.cli import life
@@ -225,13 +201,13 @@ def interrupt(
 
 @app.command()
 def wait(
-    session: Name,
+    session: flags.Name,
     wanted: Annotated[
         list[str] | None,
         typer.Option("--for", help="ready, input, idle, done or failed; idle,input,done if none."),
     ] = None,
-    timeout: Timeout = None,
-    project: Project = None,
+    timeout: flags.Timeout = None,
+    project: flags.Project = None,
 ) -> None:
     """Wait for a session; what it came to on stdout."""
     from ambient.cli import life
@@ -241,11 +217,11 @@ def wait(
 
 @app.command()
 def send(
-    session: Name,
+    session: flags.Name,
     text: Annotated[str, typer.Argument(help="What to say; - reads it from stdin.")],
-    follow: Follow = False,
+    follow: flags.Follow = False,
     now: Annotated[bool, typer.Option(help="Stop the active run first.")] = False,
-    project: Project = None,
+    project: flags.Project = None,
 ) -> None:
     """Give a session a prompt; while a run is active it waits its turn."""
     from ambient.cli import talk
@@ -258,13 +234,13 @@ def send(
 
 @app.command()
 def answer(
-    session: Name,
+    session: flags.Name,
     text: Annotated[str | None, typer.Argument()] = None,
     choose: Annotated[
         list[int] | None, typer.Option(metavar="N", help="The option with this number.")
     ] = None,
-    follow: Follow = False,
-    project: Project = None,
+    follow: flags.Follow = False,
+    project: flags.Project = None,
 ) -> None:
     """Answer what a session asks."""
     from ambient.cli import talk
@@ -274,9 +250,9 @@ def answer(
 
 @app.command()
 def attach(
-    session: Name,
+    session: flags.Name,
     since: Annotated[int | None, typer.Option(help="From this event on; 0: everything.")] = None,
-    project: Project = None,
+    project: flags.Project = None,
 ) -> None:
     """Show a session as it goes on, and answer its questions, until Ctrl+C."""
     from ambient.cli import talk
@@ -286,12 +262,12 @@ def attach(
 
 @app.command()
 def events(
-    session: Name,
+    session: flags.Name,
     after: Annotated[int, typer.Option(min=0, help="Only events after this number.")] = 0,
-    follow: Follow = False,
-    output: Output = Form.TABLE,
+    follow: flags.Follow = False,
+    output: flags.Output = Form.TABLE,
     run: Annotated[str | None, typer.Option(help="Only this run.")] = None,
-    project: Project = None,
+    project: flags.Project = None,
 ) -> None:
     """A session's events: as a timeline, or raw with -o jsonl."""
     from ambient.cli import look
@@ -301,9 +277,9 @@ def events(
 
 @app.command()
 def logs(
-    session: Name,
+    session: flags.Name,
     tail: Annotated[int, typer.Option(min=1, max=5000, help="So many lines.")] = 200,
-    project: Project = None,
+    project: flags.Project = None,
 ) -> None:
     """The runner's log."""
     from ambient.cli import look
@@ -312,7 +288,9 @@ def logs(
 
 
 @app.command()
-def queue(session: Name, project: Project = None, output: Output = Form.TABLE) -> None:
+def queue(
+    session: flags.Name, project: flags.Project = None, output: flags.Output = Form.TABLE
+) -> None:
     """The prompts that wait."""
     from ambient.cli import listing
 
@@ -321,10 +299,10 @@ def queue(session: Name, project: Project = None, output: Output = Form.TABLE) -
 
 @app.command()
 def export(
-    session: Name,
+    session: flags.Name,
     form: Annotated[Form, typer.Option("--as", help="json or jsonl.")] = Form.JSON,
     to: Annotated[Path | None, typer.Option("--to", help="File; else stdout.")] = None,
-    project: Project = None,
+    project: flags.Project = None,
 ) -> None:
     """Everything that happened in a session."""
     from ambient.cli import look
@@ -334,10 +312,10 @@ def export(
 
 @app.command()
 def files(
-    session: Name,
+    session: flags.Name,
     path: Annotated[str, typer.Argument()] = "",
-    project: Project = None,
-    output: Output = Form.TABLE,
+    project: flags.Project = None,
+    output: flags.Output = Form.TABLE,
 ) -> None:
     """A folder of the session's workspace."""
     from ambient.cli import look
@@ -349,7 +327,7 @@ def files(
 def cp(
     source: Annotated[str, typer.Argument(metavar="FROM", help="SESSION:PATH or a local path.")],
     target: Annotated[str, typer.Argument(metavar="TO")],
-    project: Project = None,
+    project: flags.Project = None,
 ) -> None:
     """Copy a file out of a workspace, or into it."""
     from ambient.cli import look
@@ -359,11 +337,11 @@ def cp(
 
 @app.command()
 def rotate(
-    kind: Kind,
+    kind: flags.Kind,
     names: Annotated[list[str] | None, typer.Argument(metavar="[NAME…]")] = None,
     every: Annotated[bool, typer.Option("--all", help="All that run.")] = False,
     leaked: Annotated[bool, typer.Option(help="The old value is known to others.")] = False,
-    project: Project = None,
+    project: flags.Project = None,
 ) -> None:
     """Rotate the token between the platform and a session's runner."""
     from ambient.cli import life, listing
@@ -374,10 +352,10 @@ def rotate(
 
 @app.command()
 def doctor(
-    session: Annotated[str | None, typer.Argument(autocompletion=_session_names)] = None,
+    session: Annotated[str | None, typer.Argument(autocompletion=flags.session_names)] = None,
     every: Annotated[bool, typer.Option("--all", help="Every session that is not ended.")] = False,
-    project: Project = None,
-    output: Output = Form.TABLE,
+    project: flags.Project = None,
+    output: flags.Output = Form.TABLE,
 ) -> None:
     """Walk the chain link by link: OK, or what is wrong and what to do."""
     from ambient.cli import doctor as links
