@@ -1,5 +1,6 @@
 """Sessions over HTTP, on the real use cases."""
 
+from ambient.contract.resources import AgenticSession
 from support.api import ALL, ApiWorld, P, path, problem
 
 
@@ -166,3 +167,20 @@ async def test_models_and_runner_types_are_those_of_the_registry() -> None:
     assert models["defaultModel"] == "claude-sonnet-4-6"
     assert "demo" in [one["id"] for one in (await world.nobody.get("/api/runner-types")).json()]
     assert (await world.owner.get(f"{P}/runner-types")).status == 200
+
+
+async def test_what_is_encoded_by_hand_is_what_the_contract_describes() -> None:
+    world = ApiWorld()
+    session = await world.ready()
+    await world.send(session, "go")
+    await world.settle(session)
+    await world.runner.begin(session)
+    await world.runner.ask(session, "q1")
+    shown = (await world.owner.get(path(session))).json()
+    read = AgenticSession.model_validate(shown)
+    assert read.model_dump(by_alias=True, mode="json", exclude_none=True) == shown
+    assert read.status is not None
+    assert read.status.open_interrupts[0]["id"] == "q1"
+    assert read.status.conditions
+    listed = (await world.owner.get(ALL)).json()["items"]
+    assert listed == [shown]

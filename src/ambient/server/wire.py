@@ -6,17 +6,17 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 import msgspec
-from pydantic import BaseModel
+from pydantic import BaseModel, TypeAdapter
 from starlette.responses import Response
 
 from ambient.contract.events import Event
-from ambient.contract.names import API_VERSION, BRANCH_PREFIX, PARENT_SESSION
+from ambient.contract.names import API_VERSION, BRANCH_PREFIX, PARENT_SESSION, SESSION_KIND
 from ambient.contract.resources import (
     AgenticSession,
-    Metadata,
+    Condition,
+    ReconciledRepo,
+    ReconciledWorkflow,
     Resource,
-    SessionSpec,
-    SessionStatus,
     SettingsSpec,
     Usage,
 )
@@ -28,6 +28,13 @@ MASK: Final = "********"
 JSON: Final = "application/json"
 MAX_SHOWN_PROMPT: Final = 8 << 10
 """Characters of a queued prompt in a list."""
+_ENCODE: Final = msgspec.json.Encoder().encode
+_CONDITIONS: Final = TypeAdapter(tuple[Condition, ...])
+_REPOS: Final = TypeAdapter(tuple[ReconciledRepo, ...])
+_WORKFLOW: Final = TypeAdapter(ReconciledWorkflow)
+_USAGE: Final = TypeAdapter(Usage)
+_OURS: Final = {"project", "desired_phase", "environment_variables"}
+"""Fields of a spec that the server writes into the reply itself."""
 _CREDENTIAL: Final = re.compile(r".*(_TOKEN|_KEY|_SECRET)|.*PASSWORD.*", re.IGNORECASE)
 
 
@@ -115,10 +122,9 @@ class ProjectList(ListReply):
     items: tuple[ProjectReply, ...]  # type: ignore[assignment]  # narrower, for the description
 
 
-def reply(value: BaseModel, status: int = 200) -> Response:
-    """A model as JSON; fields that are None are left out."""
-    raw = value.model_dump_json(by_alias=True, exclude_none=True)
-    return Response(raw, status_code=status, media_type=JSON)
+def reply(value: BaseModel | bytes, status: int = 200) -> Response:
+    """A model as JSON; fields that are None are left out. bytes: encoded already."""
+    return Response(_encoded(value), status_code=status, media_type=JSON)
 
 
 def plain(value: object, status: int = 200) -> Response:
@@ -127,10 +133,15 @@ def plain(value: object, status: int = 200) -> Response:
 
 
 def page(
-    items: Iterable[BaseModel], *, total: int, limit: int, offset: int, lower_bound: bool = False
+    items: Iterable[BaseModel | bytes],
+    *,
+    total: int,
+    limit: int,
+    offset: int,
+    lower_bound: bool = False,
 ) -> Response:
     """A list's reply."""
-    found = [one.model_dump_json(by_alias=True, exclude_none=True) for one in items]
+    found = [_encoded(one) for one in items]
     after = offset + len(found)
     more = bool(found) and (after < total or (lower_bound and len(found) == limit))
     rest = {
@@ -141,8 +152,13 @@ def page(
         "hasMore": more,
         "nextOffset": after if more else None,
     }
-    tail = msgspec.json.encode(rest).decode()[1:]
-    return Response(f'{{"items":[{",".join(found)}],{tail}', media_type=JSON)
+    return Response(b'{"items":[' + b",".join(found) + b"]," + _ENCODE(rest)[1:], media_type=JSON)
+
+
+def _encoded(value: BaseModel | bytes) -> bytes:
+    if isinstance(value, bytes):
+        return value
+    return value.model_dump_json(by_alias=True, exclude_none=True).encode()
 
 
 def stamp(moment: datetime) -> str:
@@ -150,26 +166,31 @@ def stamp(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def session(listed: Listed, result: str | None = None) -> AgenticSession:
-    """A session as clients know it. result: text, in a terminal phase only."""
+def session(listed: Listed, result: str | None = None) -> bytes:
+    """A session as clients know it: `contract.resources.AgenticSession`, encoded.
+
+    Put together by hand, as lists hold a hundred. result: text, in a terminal phase only.
+    """
     found = listed.session
     parent = {PARENT_SESSION: found.parent} if found.parent else {}
-    return AgenticSession.model_construct(
-        api_version=API_VERSION,
-        kind="AgenticSession",
-        metadata=Metadata.model_construct(
-            name=found.name,
-            namespace=found.project,
-            uid=found.uid,
-            creation_timestamp=stamp(found.created_at),
-            labels=dict(found.labels),
-            annotations={**found.annotations, **parent},
-            resource_version=str(found.rev),
-            generation=found.spec_generation,
-        ),
-        spec=_spec(found),
-        status=_status(listed, result),
-        auto_branch=f"{BRANCH_PREFIX}{found.name}",
+    return _ENCODE(
+        {
+            "apiVersion": API_VERSION,
+            "kind": SESSION_KIND,
+            "metadata": {
+                "name": found.name,
+                "namespace": found.project,
+                "uid": found.uid,
+                "creationTimestamp": stamp(found.created_at),
+                "labels": found.labels,
+                "annotations": {**found.annotations, **parent},
+                "resourceVersion": str(found.rev),
+                "generation": found.spec_generation,
+            },
+            "spec": msgspec.Raw(_spec(found)),
+            "status": _status(listed, result),
+            "autoBranch": f"{BRANCH_PREFIX}{found.name}",
+        }
     )
 
 
@@ -237,42 +258,48 @@ def masked(variables: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def _spec(found: Session) -> SessionSpec:
-    return found.spec.model_copy(
-        update={
-            "project": found.project,
-            "desired_phase": found.wanted.value,
-            "environment_variables": masked(found.spec.environment_variables),
-        }
-    )
+def _spec(found: Session) -> bytes:
+    ours = {
+        "project": found.project,
+        "desiredPhase": found.wanted.value,
+        "environmentVariables": masked(found.spec.environment_variables),
+    }
+    stored = found.spec.model_dump_json(by_alias=True, exclude_none=True, exclude=_OURS).encode()
+    return _ENCODE(ours)[:-1] + b"," + stored[1:]
 
 
-def _status(listed: Listed, result: str | None) -> SessionStatus:
+def _status(listed: Listed, result: str | None) -> dict[str, Any]:
     found, head = listed.session, listed.head
     running = found.phase is Phase.RUNNING
-    stopped = found.stop_reason.value if found.stop_reason else None
-    return SessionStatus.model_construct(
-        observed_generation=found.desired_observed or None,
-        phase=found.phase.value,
-        reason=found.reason,
-        message=found.message,
-        start_time=_stamp(found.start_time),
-        completion_time=_stamp(found.completion_time),
-        last_activity_time=_stamp(head.last_activity_at),
-        stopped_reason=stopped if found.phase in (Phase.STOPPING, Phase.STOPPED) else None,
-        reconciled_repos=found.repos,
-        reconciled_workflow=found.workflow,
-        conditions=found.conditions,
-        runner_endpoint=found.endpoint,
-        runner_generation=found.generation,
-        fenced_generation=found.fenced_generation,
-        token_generation=found.token_generation,
-        usage=head.usage,
-        agent_status=head.agent_status if running else None,
-        open_interrupts=head.open_interrupts,
-        queued=head.queued,
-        result=result,
-    )
+    ended = found.phase in (Phase.STOPPING, Phase.STOPPED)
+    status = {
+        "observedGeneration": found.desired_observed or None,
+        "phase": found.phase.value,
+        "reason": found.reason,
+        "message": found.message,
+        "startTime": _stamp(found.start_time),
+        "completionTime": _stamp(found.completion_time),
+        "lastActivityTime": _stamp(head.last_activity_at),
+        "stoppedReason": found.stop_reason.value if ended and found.stop_reason else None,
+        "reconciledRepos": _raw(_REPOS, found.repos),
+        "reconciledWorkflow": _raw(_WORKFLOW, found.workflow),
+        "conditions": _raw(_CONDITIONS, found.conditions),
+        "runnerEndpoint": found.endpoint,
+        "runnerGeneration": found.generation,
+        "fencedGeneration": found.fenced_generation,
+        "usage": _raw(_USAGE, head.usage),
+        "agentStatus": head.agent_status if running else None,
+        "openInterrupts": head.open_interrupts,
+        "queued": head.queued,
+        "result": result,
+    }
+    return {name: value for name, value in status.items() if value is not None}
+
+
+def _raw(kind: TypeAdapter[Any], value: Any) -> msgspec.Raw | None:
+    if value is None:
+        return None
+    return msgspec.Raw(kind.dump_json(value, by_alias=True, exclude_none=True))
 
 
 def _stamp(moment: datetime | None) -> str | None:
