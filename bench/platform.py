@@ -22,6 +22,7 @@ RAISED_LIMITS: Final[dict[str, str]] = {}
 """Settings that a measurement of load raises, printed with the table."""
 PROJECT: Final = "default"
 PATIENCE: Final = 30.0
+UP: Final = ("-m", "ambient", "up")
 
 
 class Refused(Exception):
@@ -129,7 +130,7 @@ async def platform(
 ) -> AsyncIterator[Platform]:
     """Start one on a folder of its own, or on `data`, which stays; wait until it is ready."""
     home = data or Path(tempfile.mkdtemp(prefix="ambient-bench-"))
-    arguments = ("-m", "ambient", "up", "--port", "0", "--data", str(home), "--no-open")
+    arguments = (*UP, "--port", "0", "--data", str(home), "--no-open")
     log = home / "bench.log"
     try:
         async with started(*arguments, env={**RAISED_LIMITS, **(env or {})}, log=log) as process:
