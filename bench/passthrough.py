@@ -1,7 +1,7 @@
-"""The reference for the event row: frames from a source through a bare proxy to one reader.
+"""The reference for the event row: a bare proxy between a runner's journal and its reader.
 
-`python -m bench.passthrough source|proxy PORT_FILE [UPSTREAM]`: no log, no numbering, no commit;
-what is left is what two processes and one HTTP stream cost on this machine.
+`python -m bench.passthrough PORT_FILE UPSTREAM`: no log, no numbering, no commit, no look at what
+passes; what is left is what another process and another HTTP stream cost on this machine.
 """
 
 import socket
@@ -11,22 +11,7 @@ from pathlib import Path
 import aiohttp
 from aiohttp import web
 
-from ambient.contract.events import frames
-
-EVENT = (
-    b'{"type":"TEXT_MESSAGE_CONTENT","timestamp":1766000000000,"messageId":'
-    b'"3b5c1a52-7a53-4c3b-9f7e-0d1f7c5e9a11","delta":"word "}'
-)
-BATCH = 200
-
-
-async def source(request: web.Request) -> web.StreamResponse:
-    """Frames as fast as they are taken."""
-    reply = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
-    await reply.prepare(request)
-    for first in range(1, int(request.query["count"]) + 1, BATCH):
-        await reply.write(frames(first, [EVENT] * BATCH))
-    return reply
+from ambient.contract.names import SESSION_TOKEN_HEADER
 
 
 def proxy(upstream: str) -> web.Application:
@@ -36,8 +21,9 @@ def proxy(upstream: str) -> web.Application:
         reply = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
         await reply.prepare(request)
         timeout = aiohttp.ClientTimeout(total=None)
+        token = {SESSION_TOKEN_HEADER: request.headers[SESSION_TOKEN_HEADER]}
         async with (
-            aiohttp.ClientSession(read_bufsize=1 << 20, timeout=timeout) as http,
+            aiohttp.ClientSession(read_bufsize=1 << 20, timeout=timeout, headers=token) as http,
             http.get(upstream + str(request.rel_url)) as found,
         ):
             async for chunk in found.content.iter_any():
@@ -51,16 +37,10 @@ def proxy(upstream: str) -> web.Application:
 
 def main() -> None:
     """Serve on a free port and write it down."""
-    role, port_file, *rest = sys.argv[1:]
-    if role == "source":
-        app = web.Application()
-        app.router.add_get("/events", source)
-    else:
-        app = proxy(rest[0])
-
+    port_file, upstream = sys.argv[1:]
     listening = socket.create_server(("127.0.0.1", 0))
     Path(port_file).write_text(str(listening.getsockname()[1]))
-    web.run_app(app, sock=listening, print=None)
+    web.run_app(proxy(upstream), sock=listening, print=None)
 
 
 if __name__ == "__main__":
