@@ -3,7 +3,9 @@
 import asyncio
 import contextlib
 import json
+import os
 import shutil
+import signal
 import tempfile
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
@@ -15,8 +17,8 @@ import aiohttp
 
 from ambient.contract.events import Frame, FrameReader, kind_of
 from ambient.contract.local import ServerFile
-from ambient.contract.names import OWNER_TOKEN_FILE, SERVER_FILE
-from bench.process import started
+from ambient.contract.names import IDENTITY_FILE, OWNER_TOKEN_FILE, SERVER_FILE
+from bench.process import start_time, started
 
 RAISED_LIMITS: Final[dict[str, str]] = {}
 """Settings that a measurement of load raises, printed with the table."""
@@ -145,8 +147,17 @@ async def platform(
             ) as http:
                 yield Platform(url=url, token=token, data=home, pid=process.pid, http=http)
     finally:
+        end_runners(home)
         if data is None:
             shutil.rmtree(home, ignore_errors=True)
+
+
+def end_runners(home: Path) -> None:
+    """Runners outlive their platform, which is a promise; here nobody comes back for them."""
+    for file in (home / "places").glob(f"*/{IDENTITY_FILE}"):
+        found = json.loads(file.read_text())
+        if start_time(found["pid"]) == found["startTime"]:
+            os.kill(found["pid"], signal.SIGKILL)
 
 
 async def _ready(process: asyncio.subprocess.Process, home: Path, log: Path) -> str:

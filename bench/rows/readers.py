@@ -5,7 +5,7 @@ import re
 import socket
 import time
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, cast
 from urllib.parse import urlsplit
 
 from bench.platform import Platform, platform
@@ -25,8 +25,7 @@ class Reader(asyncio.Protocol):
         self.events = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.WriteTransport)
-        transport.write(self.request)
+        cast("asyncio.WriteTransport", transport).write(self.request)  # uvloop has its own classes
 
     def data_received(self, data: bytes) -> None:
         if found := STAMP.search(data):

@@ -60,10 +60,15 @@ class Launcher:
         self._opening = asyncio.Lock()
         self._number = 0
 
+    @property
+    def is_open(self) -> bool:
+        """Whether the fork server is there to be asked."""
+        return self._line is not None and self._line.is_open
+
     async def open(self) -> None:
         """Find the fork server or start it. Raises EngineBusy."""
         async with self._opening:
-            if self._line is not None and self._line.is_open:
+            if self.is_open:
                 return
             found = await asyncio.to_thread(_connect, self._socket)
             if found is None:
