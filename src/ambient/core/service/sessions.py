@@ -3,10 +3,12 @@
 Writes what is wanted and wakes the reconciler; never touches a runner.
 """
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any, Final
+from weakref import WeakValueDictionary
 
 from ambient.contract.events import Event, Kind, decode, kind_of
 from ambient.contract.registry import CLAUDE, DEMO, RUNNER_TYPES
@@ -101,6 +103,8 @@ class Sessions:
         self._clock = clock
         self._new_id = new_id
         self._wake = wake
+        # Callers of this process take turns, so that only the reconciler and other processes race.
+        self._turns: WeakValueDictionary[SessionId, asyncio.Lock] = WeakValueDictionary()
 
     async def create(self, caller: Principal, project: str, draft: Draft) -> Created:
         """Store what is wanted and queue the first prompt. Raises Invalid, AlreadyExists."""
@@ -316,18 +320,19 @@ class Sessions:
         self, session: SessionId, change: Callable[[Session], Session], *, wake: bool = True
     ) -> Session:
         """Compare and swap. wake: False for what the reconciler does not look at."""
-        for _ in range(TRIES):
-            old = await self._store.get(session)
-            new = change(old)
-            if new is old:
-                return old
-            try:
-                stored = await self._store.update(new)
-            except StaleWrite:
-                continue
-            if wake:
-                self._wake(session)
-            return stored
+        async with self._turns.setdefault(session, asyncio.Lock()):
+            for _ in range(TRIES):
+                old = await self._store.get(session)
+                new = change(old)
+                if new is old:
+                    return old
+                try:
+                    stored = await self._store.update(new)
+                except StaleWrite:
+                    continue
+                if wake:
+                    self._wake(session)
+                return stored
         raise StaleWrite("The session was changed by others at the same time, five times over.")
 
 
