@@ -67,7 +67,7 @@ def answer(
                 exit=Exit.CONFLICT,
             )
         given = answers_of(status.questions, text, choices)
-        return await _given(session, await session.answer(given), follow)
+        return await _given(session, await session.answer_all(given), follow)
 
     return perform(work, project)
 

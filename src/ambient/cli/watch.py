@@ -148,7 +148,7 @@ class Watch:
             return None
         answers, self._open, self._answers = self._answers, [], {}
         try:
-            await self._session.answer(answers)
+            await self._session.answer_all(answers)
         except AlreadyAnswered:
             self._screen.line("It was answered elsewhere.", "dim")
         return None

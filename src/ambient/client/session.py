@@ -72,21 +72,18 @@ class Session:
         message = {"id": _new_id("msg"), "role": "user", "content": text}
         return await self._run(run_id, [message], when_busy=when_busy)
 
-    async def answer(
-        self,
-        answers: Mapping[str, Any] | str,
-        payload: Any = None,
-        *,
-        run_id: str | None = None,
-    ) -> "Run":
-        """Answer open questions. answers: id of the question → payload, all open ones; or the id
-        of the only one, with its payload."""
-        given = {answers: payload} if isinstance(answers, str) else answers
+    async def answer(self, question: Mapping[str, Any] | str, payload: Any) -> "Run":
+        """Answer the one open question, as `status().questions` has it, or by its id."""
+        asked = question if isinstance(question, str) else str(question["id"])
+        return await self.answer_all({asked: payload})
+
+    async def answer_all(self, answers: Mapping[str, Any]) -> "Run":
+        """Answer all open questions at once: id → payload."""
         resume = [
             {"interruptId": one, "status": "resolved", "payload": said}
-            for one, said in given.items()
+            for one, said in answers.items()
         ]
-        return await self._run(run_id, [], resume=resume)
+        return await self._run(None, [], resume=resume)
 
     async def dismiss(self, questions: Sequence[str]) -> "Run":
         """Close open questions without an answer."""

@@ -15,7 +15,7 @@ WORDS: Final = {
     "ready": frozenset({Word.READY, Word.WORKING, Word.NEEDS_YOU}),
     "input": frozenset({Word.NEEDS_YOU}),
     "idle": frozenset({Word.READY}),
-    "done": frozenset({Word.DONE, Word.STOPPED, Word.FAILED}),
+    "done": frozenset({Word.DONE, Word.STOPPED}),
     "failed": frozenset({Word.FAILED}),
 }
 """What can be waited for → the words that fulfil it."""
