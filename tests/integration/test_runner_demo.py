@@ -214,14 +214,42 @@ async def test_a_killed_runner_takes_its_commands_with_it(tmp_path: Path) -> Non
             await until(alive, lambda found: not found)
 
 
+async def test_a_command_cannot_reach_the_platforms_files_nor_the_runner(tmp_path: Path) -> None:
+    other = tmp_path / "other-session"
+    other.mkdir()
+    (other / "file.txt").write_text("theirs")
+    with running(tmp_path, secret_env={"K": "a-secret-of-mine"}) as runner:
+        report = (await call(runner, "GET", "/desired")).json()
+        confined = {one["type"]: one["status"] for one in report["conditions"]}["AgentConfined"]
+        assert confined == "True"
+        (runner.place / "bot-token").write_text("a-bot-token-value")
+        commands = [
+            f"cat {runner.place}/bot-token",
+            f"cat {runner.place}/journal/*",
+            f"cat {other}/file.txt",
+            f"echo x > {runner.place}/exit.json",
+            f"cat /proc/{runner.process.pid}/environ",
+            f"kill -9 {runner.process.pid}",
+            "ln -s ../place/bot-token link; cat link",
+        ]
+        refused = results(await run(runner, "\n".join(f"run {one}" for one in commands)))
+        script = "run echo ok > f && cat f && ls / > /dev/null && git --version"
+        allowed = results(await run(runner, script))
+    assert [one["metadata"]["isError"] for one in refused] == [True] * len(commands)
+    assert (
+        not (runner.place / "exit.json").exists()
+        or "143" in (runner.place / "exit.json").read_text()
+    )
+    assert allowed[0]["content"].startswith("ok\ngit version")
+
+
 async def test_a_command_sees_no_token_and_no_platform_variable(tmp_path: Path) -> None:
     secret = "correct-horse-battery"
     env = {"COLOUR": "blue"}
     with running(
         tmp_path, env=env, secret_env={"MY_KEY": secret}, token="ast_" + "t" * 43
     ) as runner:
-        (runner.place / "bot-token").write_text("a-bot-token-value")
-        script = f'run env; cat {runner.place}/bot-token\nrun test -n "$MY_KEY" && echo set'
+        script = 'run env\nrun test -n "$MY_KEY" && echo set'
         listed, tested = results(await run(runner, script))
     names = {line.partition("=")[0] for line in listed["content"].splitlines()}
     assert {"COLOUR", "MY_KEY", "SESSION_ID", "PATH"} <= names

@@ -390,3 +390,29 @@ async def test_what_the_platform_says_reaches_the_agent_with_the_next_run(tmp_pa
         assert len(it.agents[0].prompts[0].messages) == 1
     assert events[1]["event"]["hidden"] is True
     assert len(events[0]["input"]["messages"]) == 2
+
+
+async def test_a_large_prompt_is_named_by_its_beginning_and_said_whole(tmp_path: Path) -> None:
+    text = f"{SECRET} word " * 300_000
+    async with bench(tmp_path, says_hi) as it:
+        events = await it.events(it.start(text))
+        assert it.agents[0].prompts[0].messages[0]["content"] == text
+        lines = next((tmp_path / "journal").glob("*.jsonl")).read_bytes().splitlines()
+    (message,) = events[0]["input"]["messages"]
+    assert len(message["content"]) < 5_000
+    said = "".join(event["delta"] for event in events[:-3] if "delta" in event)
+    assert said == text.replace(SECRET, REDACTED)
+    assert (tmp_path / "blobs" / message["metadata"]["ref"]).read_text() == said
+    assert max(len(line) for line in lines) <= 1 << 20
+
+
+async def test_a_run_that_cannot_be_written_did_not_start(tmp_path: Path) -> None:
+    async with bench(tmp_path, says_hi) as it:
+        it.journal.failure = "the journal cannot be written"
+        (tmp_path / "journal.reserve").unlink()
+        (tmp_path / "journal.reserve").mkdir()
+        with pytest.raises(StorageUnavailable):
+            it.start(runId="r1")
+        assert it.runs.active is None
+        (tmp_path / "journal.reserve").rmdir()
+        assert it.runs.start(order("go", runId="r1"))[1]

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from ambient.contract.names import BLOB_DIR
-from ambient.runner.errors import NotFound
+from ambient.runner.errors import NotFound, StorageUnavailable
 
 _REF: Final = re.compile(r"[0-9a-f]{64}")
 
@@ -20,13 +20,21 @@ class BlobStore:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def put(self, data: bytes) -> str:
-        """Keep `data` and return its ref; the same bytes have the same ref. Raises OSError."""
+        """Keep `data` and return its ref; the same bytes have the same ref.
+
+        Raises StorageUnavailable.
+        """
         ref = hashlib.sha256(data).hexdigest()
         path = self._folder / ref
-        if not path.exists():
-            fresh = path.with_suffix(".new")
+        if path.exists():
+            return ref
+        fresh = path.with_suffix(".new")
+        try:
             fresh.write_bytes(data)
             fresh.replace(path)
+        except OSError as exc:
+            fresh.unlink(missing_ok=True)
+            raise StorageUnavailable(f"a result cannot be stored: {exc.strerror}") from exc
         return ref
 
     def open(self, ref: str) -> tuple[int, int]:

@@ -70,6 +70,15 @@ class Desired:
             workflow=self._workflow,
         )
 
+    def say_confined(self, why_not: str | None) -> None:
+        """Report whether the agent's processes are kept from the platform's files."""
+        self._say(
+            "AgentConfined",
+            why_not is None,
+            "Landlock" if why_not is None else "NoLandlock",
+            why_not or "",
+        )
+
     def look_again(self) -> None:
         """Something that was waited for may be so: a run ended."""
         self._changed.set()

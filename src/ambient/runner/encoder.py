@@ -4,7 +4,7 @@ One per run. `runs` passes every event of a run through it, its own included, an
 the journal another way.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -15,6 +15,8 @@ from ambient.runner.redactor import Redactor
 
 PIECE_CHARS: Final = 160 << 10
 """A delta of so many characters is under 1 MiB however it is escaped."""
+MOST_INPUT_BYTES: Final = 256 << 10
+"""What the input's messages may take together in one RUN_STARTED."""
 PREVIEW_CHARS: Final = 4 << 10
 _REMEMBERED_IDS: Final = 1_000
 
@@ -56,6 +58,18 @@ class Encoder:
         if kind == Kind.TOOL_CALL_RESULT:
             event = self._result(event)
         return [self._bytes(event)]
+
+    def input_of(self, parts: Sequence[Event], key: str) -> list[Event]:
+        """Messages or answers as RUN_STARTED names them: one that is too large is a preview there.
+
+        key: the field that may be large. The whole is in the blob store, as for a result.
+        """
+        found: list[Event] = []
+        room = MOST_INPUT_BYTES
+        for part in parts:
+            room -= len(_to_json(part))
+            found.append(part if room > 0 else self._shortened(part, key))
+        return found
 
     def is_large(self, event: Event) -> bool:
         """Whether encoding takes so long that it belongs into a thread."""
@@ -101,19 +115,27 @@ class Encoder:
         }
         return _to_json({"type": kind, **present})
 
+    def _shortened(self, part: Event, key: str) -> Event:
+        content = self._redactor.walk(part.get(key))
+        whole = content.encode() if isinstance(content, str) else _to_json(content)
+        metadata = {
+            **(part.get("metadata") or {}),
+            "size": len(whole),
+            "ref": self._blobs.put(whole),
+        }
+        return {**part, key: _preview(content), "metadata": metadata}
+
     def _result(self, event: Event) -> Event:
         """A result that is too large for the journal goes to the blob store; a preview stays."""
         content = self._redactor.walk(event["content"])
-        whole = content.encode() if isinstance(content, str) else _to_json(content)
-        if len(whole) <= MAX_RESULT_BYTES:
+        if len(_to_json(content)) <= MAX_RESULT_BYTES:
             return {**event, "content": content}
-        metadata = {**event.get("metadata", {}), "size": len(whole), "ref": self._blobs.put(whole)}
-        return {**event, "content": _preview(content), "metadata": metadata}
+        return self._shortened(event, "content")
 
 
 def _preview(content: Any) -> str:
     """How a result begins."""
-    if not isinstance(content, str):
+    if isinstance(content, list):
         texts = [part.get("text", "") for part in content if isinstance(part, dict)]
         content = "\n".join(texts)
     return str(content)[:PREVIEW_CHARS]

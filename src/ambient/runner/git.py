@@ -6,7 +6,7 @@ credentials in it.
 
 import asyncio
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -49,14 +49,19 @@ class Git:
             if environ.get(name)
         ]
 
-    async def run(self, *args: str, folder: Path, limit_seconds: float = LOCAL_SECONDS) -> str:
-        """What git says. Raises GitFailed, also past the deadline."""
+    async def run(self, *args: str, folder: Path) -> str:
+        """What git says of a clone. Raises GitFailed, also past the deadline."""
+        return await self._run(args, folder, LOCAL_SECONDS)
+
+    async def _run(
+        self, args: Sequence[str], folder: Path, limit_seconds: float, *, is_ours: bool = False
+    ) -> str:
         settings = [part for one in self._helpers for part in ("-c", one)]
         more = {**_ENVIRONMENT, "GIT_CEILING_DIRECTORIES": str(folder.parent)}
         command = ["git", *settings, *args]
         try:
             async with asyncio.timeout(limit_seconds):
-                ended = await self._processes.run(command, cwd=folder, more=more)
+                ended = await self._processes.run(command, cwd=folder, more=more, is_ours=is_ours)
         except TimeoutError as exc:
             raise GitFailed(f"git {args[0]} took longer than {limit_seconds:g} seconds") from exc
         except OSError as exc:
@@ -68,15 +73,8 @@ class Git:
 
     async def clone(self, url: str, folder: Path) -> None:
         """Clone into `folder`, which must not exist; nothing is checked out yet."""
-        await self.run(
-            "clone",
-            "--no-checkout",
-            "--",
-            url,
-            str(folder),
-            folder=folder.parent,
-            limit_seconds=CLONE_SECONDS,
-        )
+        args = ("clone", "--no-checkout", "--", url, str(folder))
+        await self._run(args, folder.parent, CLONE_SECONDS, is_ours=True)
 
     async def check_out(self, folder: Path, branch: str, work_branch: str | None) -> None:
         """Put the work branch on top of `branch` (empty: the repository's default one), or on

@@ -81,6 +81,7 @@ class Journal:
         self._window_bytes = 0
         self._waiting: set[asyncio.Future[None]] = set()
         self._dirty = False
+        self._written_to = asyncio.Event()
         self._finished = False
         self.failure: str | None = None
         self.on_failure: Callable[[], None] = lambda: None
@@ -126,6 +127,7 @@ class Journal:
         batch = _Batch(self._lines.total + 1, events, size)
         self._lines.grew(len(events), len(block))
         self._dirty = True
+        self._written_to.set()
         self._window.append(batch)
         self._window_bytes += size
         while self._window_bytes > WINDOW_BYTES and len(self._window) > 1:
@@ -140,8 +142,10 @@ class Journal:
             await asyncio.to_thread(os.fsync, self._fd)
 
     async def keep_synced(self) -> None:
-        """Sync once a second, for ever."""
+        """Sync once a second while there are events, for ever."""
         while True:
+            await self._written_to.wait()
+            self._written_to.clear()
             await self._clock.sleep(SYNC_EVERY_SECONDS)
             try:
                 await self.sync()

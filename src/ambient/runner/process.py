@@ -15,6 +15,7 @@ from typing import Final
 
 from ambient.contract.launch import LaunchSpec
 from ambient.runner.agents.base import Outcome
+from ambient.runner.confine import Confinement
 
 PLATFORM_NAMES: Final = frozenset({"AGUI_TOKEN", "BOT_TOKEN"})
 PLATFORM_PREFIX: Final = "AMBIENT_"
@@ -37,9 +38,12 @@ def child_environment(environ: Mapping[str, str], launch: LaunchSpec) -> dict[st
 class Processes:
     """Starts commands in `folder`, and ends all of them at the end."""
 
-    def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, folder: Path, environment: Mapping[str, str], confinement: Confinement
+    ) -> None:
         self._folder = folder
         self._environment = dict(environment)
+        self._confinement = confinement
         self._groups: set[int] = set()
 
     async def run(
@@ -48,8 +52,12 @@ class Processes:
         *,
         cwd: Path | None = None,
         more: Mapping[str, str] | None = None,
+        is_ours: bool = False,
     ) -> Outcome:
-        """Run to the end (see `agents.base.Commands`). more: variables for this command only."""
+        """Run to the end (see `agents.base.Commands`). more: variables for this command only.
+
+        is_ours: nothing that the agent wrote decides what runs, so it need not be confined.
+        """
         child = await asyncio.create_subprocess_exec(
             *command,
             stdin=asyncio.subprocess.DEVNULL,
@@ -57,7 +65,7 @@ class Processes:
             stderr=asyncio.subprocess.STDOUT,
             cwd=cwd or self._folder,
             env={**self._environment, **(more or {})},
-            preexec_fn=_before_exec,
+            preexec_fn=self._before_ours if is_ours else self._before_exec,
         )
         self._groups.add(child.pid)
         try:
@@ -68,16 +76,20 @@ class Processes:
             self._groups.discard(child.pid)
             await _reaped(child)
 
+    def _before_ours(self) -> None:
+        """In the child: its own group, and death when the runner dies."""
+        os.setpgid(0, 0)
+        _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+
+    def _before_exec(self) -> None:
+        """In the child: also no way to our files."""
+        self._before_ours()
+        self._confinement.enter()
+
     def kill_all(self) -> None:
         """Kill every group that is left."""
         for group in self._groups:
             _kill(group)
-
-
-def _before_exec() -> None:
-    """In the child: its own group, and death when the runner dies."""
-    os.setpgid(0, 0)
-    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
 def _kill(group: int) -> None:

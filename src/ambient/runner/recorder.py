@@ -1,6 +1,7 @@
 """Writes one run into the journal: each event redacted, numbered, its openings remembered."""
 
 import asyncio
+from collections.abc import Sequence
 
 from ambient.contract.events import Event, Kind
 from ambient.runner.encoder import Encoder
@@ -21,6 +22,10 @@ class Recorder:
     def full(self) -> bool:
         """Whether readers should have a turn."""
         return self._journal.full
+
+    def input_of(self, parts: Sequence[Event], key: str) -> list[Event]:
+        """What RUN_STARTED says of the input (see Encoder)."""
+        return self._encoder.input_of(parts, key)
 
     def put(self, event: Event) -> None:
         """Record an event. Raises StorageUnavailable, or KeyError for one that lacks a field."""

@@ -136,13 +136,13 @@ class Runs:
             )
         handover = Handover.from_props(order.forwarded_props)
         answers = answers_of(order, handover, self._interrupts)
-        self._forget_oldest()
         self._journal.flush()
         run = Run(run_id, self._journal.last, asyncio.get_running_loop().create_future())
-        self._runs[run_id] = self.active = run
         encoder = Encoder(Redactor(self._values), self._blobs, self._tools.stamp)
         recorder = Recorder(self._journal, encoder)
         prompt = self._open(run, recorder, order, handover)
+        self._forget_oldest()
+        self._runs[run_id] = self.active = run
         for answer in answers:
             self._interrupts.pop(str(answer.interrupt.get("id")), None)
         full = Prompt(**prompt, answers=answers)
@@ -172,7 +172,7 @@ class Runs:
         notes, self._notes = self._notes, []
         messages = self._new_messages(order)
         hidden = [self._as_message(note) for note in notes]
-        recorder.put(self._started(run, order, [*hidden, *messages]))
+        recorder.put(self._started(run, recorder, order, [*hidden, *messages]))
         if handover.rollback:
             snapshot = {"type": Kind.MESSAGES_SNAPSHOT, "messages": handover.history or []}
             recorder.put(snapshot)
@@ -189,21 +189,20 @@ class Runs:
             "props": order.forwarded_props if isinstance(order.forwarded_props, Mapping) else {},
         }
 
-    def _started(self, run: Run, order: RunOrder, messages: Sequence[Event]) -> Event:
-        given: Event = {
-            "threadId": self._settings.thread,
-            "runId": run.id,
-            "messages": list(messages),
-        }
+    def _started(
+        self, run: Run, recorder: Recorder, order: RunOrder, messages: Sequence[Event]
+    ) -> Event:
+        ids = {"threadId": self._settings.thread, "runId": run.id}
+        given: Event = {**ids, "messages": recorder.input_of(messages, "content")}
         if order.resume:
-            given["resume"] = [
+            entries = [
                 one.model_dump(mode="json", by_alias=True, exclude_none=True)
                 for one in order.resume
             ]
+            given["resume"] = recorder.input_of(entries, "payload")
         return {
             "type": Kind.RUN_STARTED,
-            "threadId": self._settings.thread,
-            "runId": run.id,
+            **ids,
             "protocolVersion": PROTOCOL,
             "parentRunId": order.parent_run_id,
             "input": given,

@@ -10,6 +10,7 @@ from ambient.contract.launch import LaunchSpec
 from ambient.runner.agents.base import Agent, Surroundings
 from ambient.runner.blobs import BlobStore
 from ambient.runner.clones import Clones
+from ambient.runner.confine import Confinement
 from ambient.runner.desired import Desired
 from ambient.runner.errors import Unsupported
 from ambient.runner.git import Git
@@ -54,7 +55,9 @@ def open_session(ground: Ground, launch: LaunchSpec) -> Session:
     workspace = Workspace(root)
     workspace.prepare()
     ground.values.add(*launch.secret_env.values())
-    processes = Processes(root, child_environment(ground.environ, launch))
+    secrets = (Path(launch.digests_file), Path(launch.bot_token_file))
+    confinement = Confinement.around(root, Path(launch.state_dir), secrets)
+    processes = Processes(root, child_environment(ground.environ, launch), confinement)
 
     def make_agent() -> Agent:
         around = Surroundings(
@@ -80,6 +83,7 @@ def open_session(ground: Ground, launch: LaunchSpec) -> Session:
     git = Git(processes, launch.secret_env, Redactor(ground.values).clean)
     clones = Clones(root, git, ground.tools.clock.now)
     desired = Desired(clones, runs, ground.tools.clock, launch.model)
+    desired.say_confined(confinement.why_not)
     runs.on_idle = desired.look_again
     return Session(
         launch=launch,
