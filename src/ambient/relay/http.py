@@ -61,6 +61,8 @@ SECONDS_OF: Final[Mapping[str, float]] = {
     ),
 }
 """In all, by route; what has no row has SECONDS (api.md 11)."""
+_STREAM_BUFFER: Final = 1 << 20
+"""Bytes of a stream that may wait while a batch is committed: the next batch is as large."""
 _HEADER_BYTES: Final = 32 << 10
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -277,6 +279,7 @@ class HttpRunnerClient:
             # No limit on connections: each followed session holds one, and waits for nobody.
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=0),
+                read_bufsize=_STREAM_BUFFER,
                 max_field_size=_HEADER_BYTES,
                 cookie_jar=aiohttp.DummyCookieJar(),
             )
