@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import shutil
 import signal
 import subprocess
 from pathlib import Path
@@ -46,6 +47,12 @@ async def test_a_runner_that_is_told_to_end_says_so_in_its_exit_file(tmp_path: P
         runner.process.send_signal(signal.SIGTERM)
         assert runner.process.wait(5) == 143
     assert json.loads((runner.place / "exit.json").read_text())["code"] == 143
+
+
+def test_a_runner_whose_folder_was_removed_ends_by_itself(tmp_path: Path) -> None:
+    with running(tmp_path) as runner:
+        shutil.rmtree(runner.place)
+        assert runner.process.wait(10) == 0
 
 
 def test_without_a_digest_the_runner_refuses_to_start_and_says_what_is_missing(

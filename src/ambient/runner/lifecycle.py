@@ -26,6 +26,7 @@ from ambient.runner.http import App
 TERMINATED: Final = 128 + signal.SIGTERM
 KEEP_ALIVE_SECONDS: Final = 75
 CLOSE_WITHIN_SECONDS: Final = 5
+UNCLAIMED_SECONDS: Final = 3 * 3600
 
 
 @contextmanager
@@ -49,6 +50,7 @@ class Lifecycle:
     def __init__(self, state_dir: Path, clock: Clock) -> None:
         self._state_dir = state_dir
         self._clock = clock
+        self._born = clock.monotonic()
         self._ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
 
     def end(self, code: int) -> None:
@@ -66,12 +68,21 @@ class Lifecycle:
         for one in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(one, self.end, TERMINATED)
 
+    def end_if_forgotten(self, *, waits: bool) -> None:
+        """Ask for the end when nobody can want this process any more: its folder was removed, or
+        it is a place that no session took for hours, since whoever made it is gone."""
+        waited = self._clock.monotonic() - self._born
+        if not self._state_dir.exists() or (waits and waited > UNCLAIMED_SECONDS):
+            self.end(0)
+
     def write_ready(self, port: int, session: str | None) -> None:
         """Say that requests are accepted, where, and for which session; None: not yet for any."""
         _write(self._state_dir / READY_FILE, {"port": port, "session": session})
 
     def write_exit(self, code: int, reason: str) -> None:
         """Say how it ended."""
+        if not self._state_dir.exists():
+            return  # removed with all that was in it: nobody is left to tell
         at = rfc3339(self._clock.now())
         _write(self._state_dir / EXIT_FILE, {"code": code, "reason": reason, "at": at})
 

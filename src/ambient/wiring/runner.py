@@ -10,7 +10,7 @@ import gc
 import logging
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final, NoReturn
 
@@ -90,7 +90,7 @@ async def _live(settings: Settings, state_dir: Path) -> int:
         )
         await server.listen()
         endless = [
-            group.create_task(watch(clock, digests.look, bot_token.look)),
+            group.create_task(watch(clock, digests.look, bot_token.look, _vigil(lifecycle, place))),
             group.create_task(journal.keep_synced()),
         ]
         gc.collect()
@@ -105,6 +105,10 @@ async def _live(settings: Settings, state_dir: Path) -> int:
     journal.close()
     lifecycle.write_exit(code, "terminated" if code == TERMINATED else "ended")
     return code
+
+
+def _vigil(lifecycle: Lifecycle, place: Place) -> Callable[[], None]:
+    return lambda: lifecycle.end_if_forgotten(waits=place.held is None)
 
 
 def _ground(settings: Settings, journal: Journal, tools: Tools) -> Ground:
