@@ -95,6 +95,14 @@ def test_one_command_does_a_job_and_leaves_the_file_in_the_workspace(
     assert (up.workspace("job") / "hello.txt").read_text() == "hi"
 
 
+def test_a_repository_that_cannot_be_had_is_told_and_the_agent_works_without_it(
+    ambient: Command,
+) -> None:
+    code, _, err = ambient("run", "--repo", "http://127.0.0.1:1/x.git", "say without it")
+    assert code == 0
+    assert "⚠ x cannot be cloned" in err
+
+
 def test_a_command_that_fails_in_the_session_shows_its_exit_code(ambient: Command) -> None:
     code, _, err = ambient("run", "run echo broken; exit 3\nsay I saw it.")
     assert code == 0
@@ -186,18 +194,6 @@ def test_a_folder_that_cannot_be_made_is_told(ambient: Command, tmp_path: Path) 
     assert "next: Choose a folder" in err
 
 
-def test_down_ends_it_in_good_order(tmp_path: Path, ambient: Command) -> None:
-    data = tmp_path / "own"
-    process = start(data, "--port", "0")
-    assert process.stdout is not None
-    assert "ready" in process.stdout.readline()
-    assert ambient("down", "--data", str(data))[0] == 0
-    code, _, err = ended(process)
-    assert (code, err.splitlines()[-1].startswith("Ended.")) == (0, True), err
-    assert not (data / "server.json").exists()
-    assert "No platform runs" in ambient("down", "--data", str(data))[2]
-
-
 class Terminal:
     """A command in a terminal of its own; stdout is a pipe, as in `ambient run … > notes.md`."""
 
@@ -287,7 +283,9 @@ def free_port() -> int:
         return int(found.getsockname()[1])
 
 
-def test_a_followed_run_goes_on_over_a_killed_server(tmp_path: Path) -> None:
+def test_a_followed_run_goes_on_over_a_killed_server_and_down_ends_the_next_one(
+    tmp_path: Path, ambient: Command
+) -> None:
     data, port = tmp_path / "own", str(free_port())
     first = start(data, "--port", port)
     assert first.stdout is not None
@@ -298,11 +296,12 @@ def test_a_followed_run_goes_on_over_a_killed_server(tmp_path: Path) -> None:
     first.communicate()
     terminal.until("Connection lost, next try in")
     second = start(data, "--port", port)
-    try:
-        terminal.until("whole")
-        assert terminal.ended() == (0, b"whole\n")
-        tokens = [f"token {number} " for number in range(1, 201)]
-        assert [terminal.seen.count(one) for one in tokens] == [1] * 200
-    finally:
-        second.terminate()
-        assert ended(second)[0] == 0
+    terminal.until("whole")
+    assert terminal.ended() == (0, b"whole\n")
+    tokens = [f"token {number} " for number in range(1, 201)]
+    assert [terminal.seen.count(one) for one in tokens] == [1] * 200
+    assert ambient("down", "--data", str(data))[0] == 0
+    code, _, err = ended(second)
+    assert (code, err.splitlines()[-1].startswith("Ended.")) == (0, True), err
+    assert not (data / "server.json").exists()
+    assert "No platform runs" in ambient("down", "--data", str(data))[2]

@@ -139,7 +139,7 @@ def create(
 
     fields: dict[str, Any] = life.session_fields(
         prompt=talk.text_of(prompt) if prompt else None,
-        repos=repo or (),
+        repos=[talk.repo_address(one) for one in repo or ()],
         model=model,
         runner=runner,
         labels=label or (),

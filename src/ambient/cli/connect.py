@@ -27,6 +27,9 @@ _EXITS: Final[tuple[tuple[type[errors.ClientError], Exit], ...]] = (
 )
 
 
+_SEVERAL: Final = 2
+
+
 def perform(
     work: Callable[[AsyncAmbient], Awaitable[Found]],
     project: str | None = None,
@@ -49,5 +52,14 @@ def perform(
 def translated(error: errors.ClientError) -> CliError:
     """The error with its exit code."""
     code = next((code for kind, code in _EXITS if isinstance(error, kind)), Exit.FAULT)
-    request = error.request_id if isinstance(error, errors.ApiError) else None
-    return CliError(str(error), hint=error.hint, exit=code, request=request)
+    if not isinstance(error, errors.ApiError):
+        return CliError(str(error), hint=error.hint, exit=code)
+    return CliError(_all_fields(error), hint=error.hint, exit=code, request=error.request_id)
+
+
+def _all_fields(error: errors.ApiError) -> str:
+    """The sentence, and a line for every field where there is more than one to correct."""
+    fields = error.details.get("fields") or ()
+    if len(fields) < _SEVERAL:
+        return str(error)
+    return "\n".join([str(error), *(f"  {one['field']}: {one['message']}" for one in fields)])

@@ -3,8 +3,9 @@
 import asyncio
 import sys
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from ambient.cli.clean import clean
@@ -15,6 +16,7 @@ from ambient.cli.screen import Screen, data
 from ambient.cli.watch import Outcome, Watch, joined
 from ambient.client import AsyncAmbient, Event, Run, Session
 from ambient.client.errors import ApiError, NotFound, SessionFailed, Unreachable
+from ambient.contract.events import Kind
 from ambient.contract.resources import Strategy
 from ambient.contract.status import Word, status_of
 
@@ -93,12 +95,19 @@ def text_of(argument: str) -> str:
     return text
 
 
+def repo_address(text: str) -> str:
+    """A repository as it was typed; a folder of this machine becomes a file:// address."""
+    folder = Path(text).expanduser()
+    return folder.absolute().as_uri() if folder.is_dir() else text
+
+
 async def _run(ambient: AsyncAmbient, asked: Asked, screen: Screen) -> Exit:
     session = await _created(ambient, asked, screen)
     if not asked.follow:
         data(session.name)
         return Exit.DONE
-    return await _followed(session, screen, _watched(session, screen, 0), asked.seconds)
+    events = _warned(session, screen, _watched(session, screen, 0))
+    return await _followed(session, screen, events, asked.seconds)
 
 
 async def _created(ambient: AsyncAmbient, asked: Asked, screen: Screen) -> Session:
@@ -106,7 +115,11 @@ async def _created(ambient: AsyncAmbient, asked: Asked, screen: Screen) -> Sessi
     if asked.runner:
         more["runnerType"] = asked.runner
     session = await ambient.sessions.create(
-        asked.prompt, repos=asked.repos, model=asked.model, name=asked.name, **more
+        asked.prompt,
+        repos=[repo_address(one) for one in asked.repos],
+        model=asked.model,
+        name=asked.name,
+        **more,
     )
     screen.line(f"Session {ambient.project}/{session.name}", "dim")
     return session
@@ -127,6 +140,20 @@ def _watched(session: Session, screen: Screen, after: int | None) -> AsyncGenera
         screen.line(f"Connection lost, next try in {seconds:.0f} s. {clean(str(why))}", "amber")
 
     return session.events(after=after, watcher=lost)
+
+
+async def _warned(
+    session: Session, screen: Screen, events: AsyncGenerator[Event]
+) -> AsyncGenerator[Event]:
+    """The same events; once the first run begins, what the session has to do without is told."""
+    told = False
+    async with aclosing(events):
+        async for event in events:
+            if event.type == Kind.RUN_STARTED and not told:
+                told = True
+                for one in (await session.status()).warnings:
+                    screen.line(f"⚠ {clean(one.sentence)}", "amber")
+            yield event
 
 
 async def _followed(

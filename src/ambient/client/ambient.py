@@ -139,7 +139,8 @@ class Projects:
         self, name: str, *, display_name: str | None = None, description: str | None = None
     ) -> ProjectInfo:
         """Make one; you become its admin."""
-        body = {"name": name, "displayName": display_name, "description": description}
+        given = {"name": name, "displayName": display_name, "description": description}
+        body = {key: value for key, value in given.items() if value is not None}
         return ProjectInfo.model_validate(
             await self._transport.json("POST", "/api/projects", body=body)
         )
