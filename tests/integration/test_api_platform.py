@@ -1,5 +1,6 @@
 """The platform's own routes: health, description, page, metrics, doctor."""
 
+import json
 import re
 from pathlib import Path
 
@@ -169,8 +170,9 @@ async def test_the_description_is_openapi_and_names_every_route() -> None:
             given = {p["name"] for p in one.get("parameters", []) if p["in"] == "path"}
             assert given == set(re.findall(r"{(\w+)}", target)), target
             assert "default" in one["responses"], target
-    refs = set(re.findall(r'"#/components/schemas/([^"]+)"', str(found).replace("'", '"')))
-    assert refs <= set(found["components"]["schemas"])
+    refs = set(re.findall(r'"\$ref": ?"([^"]+)"', json.dumps(found)))
+    assert refs <= {f"#/components/schemas/{one}" for one in found["components"]["schemas"]}
+    assert "#/components/schemas/RunInput" in refs
     assert "HTTPValidationError" not in found["components"]["schemas"]
 
 

@@ -184,3 +184,13 @@ async def test_what_is_encoded_by_hand_is_what_the_contract_describes() -> None:
     assert read.status.conditions
     listed = (await world.owner.get(ALL)).json()["items"]
     assert listed == [shown]
+
+
+async def test_a_number_that_cannot_be_reckoned_with_is_refused() -> None:
+    world = ApiWorld()
+    await world.project()
+    for field in ("timeout", "inactivityTimeout"):
+        for value in (-1, 2**40, 10**30):
+            problem(await world.owner.post(ALL, {field: value}), 422, "invalid_request")
+    settings = {"inactivityTimeoutSeconds": 2**40}
+    problem(await world.owner.send("PUT", f"{P}/settings", settings), 422, "invalid_request")

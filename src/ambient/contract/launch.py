@@ -75,7 +75,7 @@ class LaunchSpec(BaseModel):
     host: str = "127.0.0.1"
     port: int = 0
     """0: any free one; the runner writes the one it got to `ready.json`."""
-    token: str | None = None
+    token: str | None = Field(default=None, repr=False)
     """Only for runners without feature `token-file`."""
     digests_file: str = f"{SECRETS_DIR}/agui-token-digests"
     bot_token_file: str = f"{SECRETS_DIR}/bot-token"
@@ -100,7 +100,7 @@ class LaunchSpec(BaseModel):
     user_name: str | None = None
     env: dict[str, str] = Field(default_factory=dict)
     """The session's own variables, for the agent and its tools."""
-    secret_env: dict[str, str] = Field(default_factory=dict)
+    secret_env: dict[str, str] = Field(default_factory=dict, repr=False)
     """Secret values for the agent; the redactor knows each of them."""
 
     def to_env(self) -> dict[str, str]:

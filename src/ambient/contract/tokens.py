@@ -9,7 +9,7 @@ import hmac
 import re
 import secrets
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Final, NewType
@@ -50,13 +50,13 @@ class TokenRecord:
     newest planned rotation began, the newest leak was answered. undone_at: when one was undone.
     """
 
-    current: Token
+    current: Token = field(repr=False)
     accepted: tuple[Digest, ...]
     state: RotationState
     generation: int
     token_generation: int
     updated_at: datetime
-    incoming: Token | None = None
+    incoming: Token | None = field(default=None, repr=False)
     begun_at: datetime | None = None
     leaked_at: datetime | None = None
     undone_at: datetime | None = None

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Final
 
 from fastapi import Path, Request
 from fastapi.routing import APIRoute
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 
 from ambient.contract.problem import Problem
 from ambient.core.errors import (
@@ -82,6 +82,8 @@ class Declared:
     streams: bool = False
     status: int = 200
     reply: Any = None
+    media: tuple[str, ...] = ()
+    """Media types of the reply, where it is not JSON."""
     extra: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -243,7 +245,11 @@ class GuardedRoute(APIRoute):
             methods=[declared.method],
             status_code=declared.status,
             response_model=declared.reply,
-            responses={"default": {"model": Problem, "description": "What went wrong."}},
+            response_class=Response if declared.media else JSONResponse,
+            responses={
+                **_described(declared),
+                "default": {"model": Problem, "description": "What went wrong."},
+            },
             strict_content_type=False,
             **declared.extra,
         )
@@ -270,6 +276,11 @@ class GuardedRoute(APIRoute):
                 raise RunnerTimeout("The request took longer than a minute.") from None
 
         return handle
+
+
+def _described(declared: Declared) -> dict[int | str, dict[str, Any]]:
+    content = {one: {"schema": {"type": "string"}} for one in declared.media}
+    return {200: {"content": content}} if content else {}
 
 
 def caller_of(request: Request) -> Principal:

@@ -1,6 +1,7 @@
 """The application: every route behind the guard, in one layer that holds for all of them."""
 
 from collections.abc import Callable
+from typing import Any
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
@@ -17,6 +18,7 @@ from ambient.server.idempotency import Replies
 from ambient.server.limits import Buckets, Rate, StreamSlots
 from ambient.server.page import Page
 from ambient.server.routes.agui import AguiRoutes
+from ambient.server.routes.agui_body import RUN_SCHEMAS
 from ambient.server.routes.doctor import DoctorRoutes
 from ambient.server.routes.login import LoginRoutes
 from ambient.server.routes.platform import PlatformRoutes
@@ -35,6 +37,12 @@ class Application(FastAPI):
     def build_middleware_stack(self) -> ASGIApp:
         """Starlette's stack inside ours."""
         return self.outermost(super().build_middleware_stack())
+
+    def openapi(self) -> dict[str, Any]:
+        """FastAPI's description, with the body that a route reads by itself."""
+        found = super().openapi()
+        found["components"]["schemas"].update(RUN_SCHEMAS)
+        return found
 
 
 def build_app(services: Services, settings: ServerSettings, page: Page | None = None) -> FastAPI:

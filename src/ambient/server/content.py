@@ -8,7 +8,7 @@ from starlette.responses import Response
 from ambient.core.errors import InvalidParameter
 
 _RANGE: Final = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
-_TYPE: Final = "application/octet-stream"
+OCTETS: Final = "application/octet-stream"
 
 
 class RangeUnsatisfiable(InvalidParameter):
@@ -19,7 +19,7 @@ def partial(data: bytes, asked: str | None) -> Response:
     """The whole, or the range asked for. A header that is not one byte range is ignored."""
     found = _RANGE.fullmatch(asked.strip()) if asked else None
     if found is None or not (found[1] or found[2]):
-        return Response(data, media_type=_TYPE, headers={"Accept-Ranges": "bytes"})
+        return Response(data, media_type=OCTETS, headers={"Accept-Ranges": "bytes"})
     size = len(data)
     if found[1]:
         first = int(found[1])
@@ -31,6 +31,6 @@ def partial(data: bytes, asked: str | None) -> Response:
     return Response(
         data[first : last + 1],
         status_code=206,
-        media_type=_TYPE,
+        media_type=OCTETS,
         headers={"Accept-Ranges": "bytes", "Content-Range": f"bytes {first}-{last}/{size}"},
     )

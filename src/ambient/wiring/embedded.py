@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any, Final
 
+import structlog
 import uvicorn
 import uvloop
 from fastapi import FastAPI
@@ -335,6 +336,16 @@ def run(
 
     settings: from `load_settings`. ready: called with the platform once requests are answered.
     """
+    # The default shows the local variables of a traceback: tokens have no place in a log.
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso"),
+            structlog.dev.ConsoleRenderer(
+                colors=False, exception_formatter=structlog.dev.plain_traceback
+            ),
+        ]
+    )
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(serve(settings, data, listener, ready, tuning))
 

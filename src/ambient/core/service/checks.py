@@ -25,6 +25,8 @@ MAX_ENV_BYTES: Final = 256 << 10
 MAX_SESSION_NAME: Final = 55
 MAX_PROJECT_NAME: Final = 63
 MAX_DISPLAY_NAME: Final = 50
+LARGEST_NUMBER: Final = 1_000_000_000
+"""Beyond any use, and small enough to reckon with: as seconds, 31 years."""
 _COUNTS: Final = {"environmentVariables": 100, "repos": 20, "labels": 32, "annotations": 64}
 _DNS_LABEL: Final = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _ENV_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -142,8 +144,8 @@ def _numbers(wanted: SessionSpec) -> Iterable[Finding]:
         ("llmSettings.maxTokens", wanted.llm_settings.max_tokens),
         ("llmSettings.temperature", wanted.llm_settings.temperature),
     ):
-        if value is not None and value < 0:
-            yield field, "must not be negative"
+        if value is not None and not 0 <= value <= LARGEST_NUMBER:
+            yield field, f"must be from 0 to {LARGEST_NUMBER}"
 
 
 def _repos(repos: Iterable[Repo]) -> Iterable[Finding]:

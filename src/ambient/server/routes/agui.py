@@ -6,11 +6,10 @@ from typing import Annotated, Any, Final, Literal
 
 from fastapi import Query as Param
 from fastapi import Request
-from pydantic import ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 from starlette.responses import Response
 
 from ambient.contract.events import Event
-from ambient.contract.resources import Resource, Strategy
 from ambient.core.errors import InvalidParameter
 from ambient.core.model import Principal, RunId, SessionId, session_id
 from ambient.core.service.streams import Stream
@@ -25,115 +24,27 @@ from ambient.server.access import (
     caller_of,
 )
 from ambient.server.body import decode
-from ambient.server.content import partial
+from ambient.server.content import OCTETS, partial
 from ambient.server.errors import explain
 from ambient.server.limits import StreamSlots
+from ambient.server.routes.agui_body import (
+    REF,
+    RUN_BODY,
+    Feedback,
+    FeedbackReply,
+    InterruptReply,
+    InterruptRun,
+    Page,
+    RunInput,
+    RunSent,
+    TaskName,
+)
 from ambient.server.routes.session import ONE
 from ambient.server.services import Services
 from ambient.server.sse import MEDIA_TYPE, EventStream
 
 AGUI: Final = ONE + "/agui"
 MAX_FEEDBACK: Final = 256 << 10
-_TASK: Final = r"^[A-Za-z0-9_-]{1,128}$"
-_REF: Final = r"^[A-Za-z0-9._-]{1,128}$"
-
-RunName = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]+$")]
-TaskName = Annotated[str, Field(pattern=_TASK)]
-
-
-class RunMessage(Resource):
-    """A message; whatever else it carries goes on untouched."""
-
-    model_config = ConfigDict(extra="allow")
-
-    id: str | None = Field(default=None, max_length=200)
-    role: str
-    content: str | list[Any] | dict[str, Any] | None = None
-    metadata: dict[str, Any] | None = None
-
-
-class RunAnswer(Resource):
-    """An answer to an open question."""
-
-    model_config = ConfigDict(extra="allow")
-
-    interrupt_id: str
-    status: Literal["resolved", "cancelled"] = "resolved"
-    payload: Any = None
-
-
-class RunInput(Resource):
-    """AG-UI's RunAgentInput, and `multitaskStrategy`; nothing unknown is removed."""
-
-    model_config = ConfigDict(extra="allow")
-
-    thread_id: str | None = None
-    run_id: RunName | None = None
-    parent_run_id: RunName | None = None
-    messages: list[RunMessage] = Field(default_factory=list)
-    state: Any = None
-    tools: list[Any] | None = None
-    context: list[Any] | dict[str, Any] | None = None
-    forwarded_props: Any = None
-    resume: list[RunAnswer] | None = None
-    multitask_strategy: Strategy | None = None
-
-
-class RunSent(Resource):
-    """What became of a prompt. position: its place in the queue, from 1."""
-
-    run_id: str
-    thread_id: str
-    status: Literal["started", "queued", "existing"]
-    position: int | None = None
-
-
-class InterruptRun(Resource):
-    """The run to interrupt; absent: the active one."""
-
-    run_id: RunName | None = None
-
-
-class InterruptReply(Resource):
-    """status: interrupted, cancelled (it waited) or finished (it had ended)."""
-
-    message: str
-    run_id: str
-    status: str
-
-
-class Feedback(Resource):
-    """META feedback (api.md 3.11)."""
-
-    type: Literal["META"]
-    meta_type: Literal["thumbs_up", "thumbs_down"]
-    payload: dict[str, Any]
-    thread_id: str | None = None
-    ts: int | None = None
-
-
-class FeedbackReply(Resource):
-    """status: sent, or stored (not forwarded yet)."""
-
-    message: str
-    status: str
-
-
-class Page(Resource):
-    """A page of a list."""
-
-    limit: int = Field(default=20, ge=1)
-    offset: int = Field(default=0, ge=0, le=2**53)
-
-
-_RUN_BODY: Final = {
-    "openapi_extra": {
-        "requestBody": {
-            "required": True,
-            "content": {"application/json": {"schema": RunInput.model_json_schema()}},
-        }
-    }
-}
 
 
 class AguiRoutes:
@@ -167,7 +78,7 @@ class AguiRoutes:
                 body=self._max_prompt,
                 streams=True,
                 reply=RunSent,
-                extra=_RUN_BODY,
+                extra=RUN_BODY,
             ),
             Declared(
                 method="GET",
@@ -175,6 +86,7 @@ class AguiRoutes:
                 endpoint=self.events,
                 person=Person.VIEW,
                 streams=True,
+                media=(MEDIA_TYPE,),
             ),
             Declared(
                 method="POST",
@@ -204,7 +116,13 @@ class AguiRoutes:
                 person=view,
                 reply=wire.RunReply,
             ),
-            Declared(method=get, path=AGUI + "/blobs/{ref}", endpoint=self.blob, person=view),
+            Declared(
+                method=get,
+                path=AGUI + "/blobs/{ref}",
+                endpoint=self.blob,
+                person=view,
+                media=(OCTETS,),
+            ),
             Declared(
                 method=get, path=AGUI + "/capabilities", endpoint=self.capabilities, person=view
             ),
@@ -314,7 +232,7 @@ class AguiRoutes:
         request: Request,
         project: ProjectName,
         session: SessionName,
-        ref: Annotated[str, Field(pattern=_REF)],
+        ref: Annotated[str, Field(pattern=REF)],
     ) -> Response:
         """A large result, whole or a range."""
         found = (await self._services.sessions.get(session_id(project, session))).session

@@ -11,6 +11,7 @@ from ambient.contract.registry import MODELS, RUNNER_TYPES, Model, RunnerType
 from ambient.contract.resources import GroupAccess, Resource, Strategy
 from ambient.core.errors import Invalid
 from ambient.core.model import Role
+from ambient.core.service.checks import LARGEST_NUMBER
 from ambient.server import wire
 from ambient.server.access import (
     Bot,
@@ -46,7 +47,7 @@ class ChangeSettings(Resource):
     """Any subset of the settings."""
 
     default_runner_type: str | None = None
-    inactivity_timeout_seconds: int | None = Field(default=None, ge=0)
+    inactivity_timeout_seconds: int | None = Field(default=None, ge=0, le=LARGEST_NUMBER)
     multitask_strategy: Strategy | None = None
     group_access: tuple[GroupAccess, ...] | None = None
     repositories: tuple[dict[str, Any], ...] | None = Field(default=None, max_length=100)

@@ -80,11 +80,18 @@ class SessionRoutes:
                 person=view,
                 bot=same,
                 streams=True,
+                media=(wire.JSON, "application/jsonl"),
             ),
             Declared(
                 method=get, path=ONE + "/pod-events", endpoint=self.process_events, person=view
             ),
-            Declared(method=get, path=ONE + "/logs", endpoint=self.logs, person=Person.EDIT),
+            Declared(
+                method=get,
+                path=ONE + "/logs",
+                endpoint=self.logs,
+                person=Person.EDIT,
+                media=("text/plain",),
+            ),
         ]
 
     def _writes(self) -> list[Declared]:

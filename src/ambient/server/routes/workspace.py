@@ -11,7 +11,7 @@ from ambient.core.errors import FileTooLarge, InvalidPath
 from ambient.core.model import SessionId, session_id
 from ambient.server import wire
 from ambient.server.access import Declared, Person, ProjectName, SessionName
-from ambient.server.content import partial
+from ambient.server.content import OCTETS, partial
 from ambient.server.routes.session import ONE
 from ambient.server.services import Services
 
@@ -38,7 +38,7 @@ class WorkspaceRoutes:
                 person=view,
                 reply=FileList,
             ),
-            Declared(method="GET", path=FILE, endpoint=self.read, person=view),
+            Declared(method="GET", path=FILE, endpoint=self.read, person=view, media=(OCTETS,)),
             Declared(
                 method="PUT",
                 path=FILE,
