@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import signal
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -13,7 +14,9 @@ import pytest
 from ambient.contract.tokens import digest, read_digests
 from ambient.core.errors import EngineBusy
 from ambient.core.memory import MemoryDatabase
+from ambient.engines.local.process import process_of
 from support.local import FAKE, Local, a_record, a_session, a_spec, ended, local, options
+from support.relay import eventually
 
 SECRETS = ("agui-token", "agui-token-digests", "bot-token", "identity.json", "runner.log")
 ONLY_ONCE = """
@@ -223,3 +226,76 @@ async def test_where_nothing_can_be_started_the_engine_is_busy(tmp_path: Path) -
         with pytest.raises(EngineBusy):
             async for _ in found.engine.launch(session, a_spec(session), a_record()):
                 pass
+
+
+async def test_a_fork_server_that_died_is_replaced_and_its_runners_stay(here: Local) -> None:
+    first, second = a_session("first"), a_session("second")
+    async with ended(here, first, second):
+        trail = await here.launch(first)
+        await here.until(first, "ready")
+        os.kill(parent_of(trail["pid"]), signal.SIGKILL)
+        await here.launch(second)
+        await here.until(second, "ready")
+        assert (await here.engine.observe(first)).alive
+        os.kill(trail["pid"], signal.SIGKILL)
+        assert (await here.until(first, "gone")).reason == "RunnerLost"
+
+
+async def test_a_runner_killed_by_others_takes_its_children_with_it_at_the_stop(
+    here: Local,
+) -> None:
+    session = a_session()
+    async with ended(here, session):
+        trail = await here.launch(session, FAKE_CHILDREN="1")
+        await here.until(session, "ready")
+        children = json.loads((here.place(trail) / "children.json").read_text())
+        assert all(process_of(pid) for pid in children)
+        os.kill(trail["pid"], signal.SIGKILL)
+        await here.until(session, "gone")
+        await here.engine.stop(session, grace=timedelta(0))
+        await eventually("no child lives", lambda: not any(map(process_of, children)))
+
+
+async def test_a_stop_takes_children_that_ignore_it(here: Local) -> None:
+    session = a_session()
+    async with ended(here, session):
+        trail = await here.launch(session, FAKE_CHILDREN="1")
+        await here.until(session, "ready")
+        children = json.loads((here.place(trail) / "children.json").read_text())
+        await here.engine.stop(session, grace=timedelta(seconds=5))
+        await eventually("no child lives", lambda: not any(map(process_of, children)))
+
+
+async def test_limits_hold_in_the_runner(tmp_path: Path) -> None:
+    session = a_session()
+    chosen = options(limits={"NOFILE": 123, "CORE": 0})
+    async with local(tmp_path, chosen) as here, ended(here, session):
+        trail = await here.launch(session)
+        assert resource.prlimit(trail["pid"], resource.RLIMIT_NOFILE)[0] == 123
+
+
+async def test_a_pid_that_came_back_is_not_taken_for_the_runner(here: Local) -> None:
+    session = a_session()
+    async with ended(here, session):
+        place = here.place(await here.launch(session))
+        await here.until(session, "ready")
+        await here.engine.stop(session, grace=timedelta(seconds=5))
+        (place / "exit.json").unlink()
+        identity = json.loads((place / "identity.json").read_text())
+        (place / "identity.json").write_text(json.dumps(identity | {"pid": os.getpid()}))
+        seen = await here.engine.observe(session)
+        assert (seen.alive, seen.reason) == (False, "RunnerLost")
+        await here.engine.stop(session, grace=timedelta(seconds=1))
+
+
+async def test_notes_of_a_removed_session_are_not_another_ones(here: Local) -> None:
+    one, other = a_session("one"), a_session("one-more")
+    async with ended(here, one, other):
+        await here.launch(one)
+        await here.launch(other)
+        await here.engine.remove(one, everything=True)
+        assert (await here.until(other, "ready")).alive
+
+
+def parent_of(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])

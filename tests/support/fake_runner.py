@@ -210,6 +210,15 @@ async def _serve(spec: LaunchSpec, env: Mapping[str, str], digests: str) -> None
             draft.write_text(json.dumps({"port": port, "session": session}))
             draft.replace(state / READY_FILE)
 
+        if env.get("FAKE_CHILDREN"):
+            (state / "children.json").write_text(json.dumps(_children(spec.workspace)))
         ready(spec.session)
         runner.on_claim = ready
         await ended.wait()
+
+
+def _children(workspace: str) -> list[int]:
+    """Two that ignore SIGTERM: one in the runner's session, one that leads its own."""
+    command = ["/bin/sh", "-c", "trap '' TERM; exec sleep 1000"]
+    env = {"PATH": os.defpath, "WORKSPACE_PATH": workspace}
+    return [os.posix_spawn(command[0], command, env, setsid=leads) for leads in (False, True)]

@@ -218,7 +218,8 @@ class LocalEngine:
         """End the session's runners; below: only those of earlier generations."""
         for one in await asyncio.to_thread(self._home.incarnations, session):
             if below is None or one.generation < below:
-                await stop_runner(one.place, self._clock, grace=grace)
+                workspace = self._home.workspace(session)
+                await stop_runner(one.place, self._clock, grace=grace, workspace=workspace)
 
     def _make(self, session: Session, place: Place, record: TokenRecord) -> Path:
         self._home.assign(session.id, session.generation, place.id)

@@ -82,30 +82,43 @@ def watch(process: Process) -> int | None:
     return handle
 
 
-def family(process: Process) -> set[Process]:
-    """What lives of its session (the one it made by `setsid`) and of its descendants, but itself.
+def family(process: Process, mark: str = "") -> set[Process]:
+    """What lives of its session (the one it made by `setsid`), of its descendants, and of those
+    that were started with the variable `mark` ("NAME=value") and went their own way since.
 
-    A session's number is not given out again while one of its members lives.
+    The process itself is not among them. A session's number is not given out again while one of
+    its members lives.
     """
-    if process.boot_id != boot_id():
-        return set()
-    leader = _stat(process.pid)
-    if leader is not None and int(leader[_START]) != process.start_time:
-        return set()  # nobody of the family was left, or the number would not have come back
     living = {
         int(entry.name): stat
         for entry in _PROC.iterdir()
         if entry.name.isdigit() and (stat := _stat(int(entry.name))) is not None
     }
-    found = {pid for pid, stat in living.items() if int(stat[_SESSION]) == process.pid}
-    fresh = found | {process.pid}
+    found = {pid for pid in living if mark and _carries(pid, mark)}
+    if process.boot_id == boot_id() and _nobody_else(living.get(process.pid), process):
+        found |= {pid for pid, stat in living.items() if int(stat[_SESSION]) == process.pid}
+        found.add(process.pid)
+    fresh = found
     while fresh := {pid for pid, stat in living.items() if int(stat[_PARENT]) in fresh} - found:
         found |= fresh
     return {
-        Process(pid, int(living[pid][_START]), process.boot_id)
+        Process(pid, int(living[pid][_START]), boot_id())
         for pid in found - {process.pid}
         if living[pid][_STATE] not in _OVER
     }
+
+
+def _nobody_else(leader: list[str] | None, process: Process) -> bool:
+    """Whether the number is still this process's, or nobody's."""
+    return leader is None or int(leader[_START]) == process.start_time
+
+
+def _carries(pid: int, mark: str) -> bool:
+    try:
+        environ = (_PROC / str(pid) / "environ").read_bytes()
+    except OSError:
+        return False  # gone, or another user's
+    return mark.encode() in environ.split(b"\0")
 
 
 def _same(process: Process) -> list[str] | None:

@@ -6,8 +6,10 @@ import os
 import signal
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Final
 
+from ambient.contract.launch import ENV
 from ambient.core.errors import EngineBusy
 from ambient.core.ports import Clock
 from ambient.engines.local.place import Place
@@ -18,20 +20,24 @@ KILL_SECONDS: Final = 5.0
 _LOOK_SECONDS: Final = 0.01
 
 
-async def stop_runner(place: Place, clock: Clock, *, grace: timedelta) -> None:
+async def stop_runner(
+    place: Place, clock: Clock, *, grace: timedelta, workspace: Path | None = None
+) -> None:
     """End a place's runner and all of its family; return when nothing of it is left.
 
-    grace: what it has for an end in good order. Raises EngineBusy: some of it does not die.
+    grace: what it has for an end in good order. workspace: the session's, by which its children
+    are known that left the family. Raises EngineBusy: some of it does not die.
     """
+    mark = f"{ENV['workspace']}={workspace}" if workspace else ""
     who = await asyncio.to_thread(place.identity)
     if who is None:
         return
     runner = who.process
-    relatives = await asyncio.to_thread(family, runner)
+    relatives = await asyncio.to_thread(family, runner, mark)
     if grace > timedelta(0) and send(runner, signal.SIGTERM):
         with contextlib.suppress(TimeoutError):
             await _ended(runner, grace.total_seconds())
-    relatives |= await asyncio.to_thread(family, runner)
+    relatives |= await asyncio.to_thread(family, runner, mark)
     while left := {one for one in (runner, *relatives) if send(one, signal.SIGKILL)}:
         try:
             for one in left:
@@ -39,7 +45,7 @@ async def stop_runner(place: Place, clock: Clock, *, grace: timedelta) -> None:
         except TimeoutError:
             pids = sorted(one.pid for one in left)
             raise EngineBusy(f"Processes of the runner do not end: {pids}.") from None
-        relatives = await asyncio.to_thread(family, runner)
+        relatives = await asyncio.to_thread(family, runner, mark)
     await _noted(place, clock)
 
 
