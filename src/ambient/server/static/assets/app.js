@@ -34,7 +34,7 @@ async function show() {
       if (turn === shown) leave = left;
       else left(); // another page was asked for meanwhile
     } catch (error) {
-      if (error.status !== 401 && turn === shown) fill(main, problem(error), homeward());
+      if (error.status !== 401 && turn === shown) fill(main, h("h1", {}, "This cannot be shown"), problem(error), homeward());
     }
     return;
   }
@@ -53,7 +53,7 @@ const homeward = () => h("p", {}, h("a", { href: "/" }, "To the sessions"));
 
 function go(path) {
   history.pushState(null, "", path);
-  show().then(() => main.focus());
+  show().then(() => main.contains(document.activeElement) || main.focus());
 }
 
 addEventListener("popstate", show);

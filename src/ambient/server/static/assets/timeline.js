@@ -86,8 +86,9 @@ function message(item) {
   const update = () => {
     grow(item.text);
     node.classList.toggle("open", Boolean(item.open ?? (!item.ended && !item.cut)));
-    say(flag, item.forgotten ? "Taken back: the agent forgot this." : "Cut off here.");
-    flag.hidden = !(item.forgotten || (item.cut && !mine));
+    const cut = item.cut && !mine ? "Cut off here." : "";
+    say(flag, item.forgotten ? "Taken back: the agent forgot this." : cut);
+    flag.hidden = !flag.textContent;
   };
   return { node, update };
 }

@@ -1,0 +1,136 @@
+"""A real browser on a real platform.
+
+A test fails on a console error, a breach of the page's policy, a request to another host or an
+exception in the page, unless it said that it expects one.
+"""
+
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, BrowserContext, Page, Request, async_playwright, expect
+
+from support.real import ROOT, PlatformProcess, platform_process
+
+ARTIFACTS = ROOT / "artifacts" / "browser"
+CHROMIUM = "/usr/bin/chromium"
+FLAGS = [
+    "--no-sandbox",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+WATCH = """
+window.breaches = [];
+addEventListener("securitypolicyviolation", (event) =>
+  window.breaches.push(`${event.violatedDirective}: ${event.blockedURI} ${event.sample}`));
+"""
+expect.set_options(timeout=10_000)
+
+
+class Visitor:
+    """A person in front of a browser, on one platform.
+
+    expected: patterns of what may be said on the console without failing the test.
+    """
+
+    def __init__(self, context: BrowserContext, platform: PlatformProcess) -> None:
+        self.context = context
+        self.platform = platform
+        self.expected: list[str] = []
+        self.trouble: list[str] = []
+        self.pages: list[Page] = []
+
+    async def open(self, path: str = "/") -> Page:
+        """Another tab, which is watched."""
+        page = await self.context.new_page()
+        page.on("console", self._console)
+        page.on("pageerror", lambda error: self.trouble.append(f"exception: {error}"))
+        page.on("request", self._request)
+        self.pages.append(page)
+        await page.goto(self.platform.url + path)
+        return page
+
+    async def sign_in(self, path: str = "/") -> Page:
+        """A tab that is signed in by a one-time code, at this path."""
+        page = await self.open(f"{path}#code={await self.code()}")
+        await expect(page.get_by_role("heading", level=1)).not_to_have_text("Sign in")
+        return page
+
+    async def code(self) -> str:
+        """What `ambient open` puts into its address."""
+        url = f"{self.platform.url}/auth/code"
+        async with self.platform.http().post(url, headers=self.platform.headers, json={}) as reply:
+            assert reply.status == 200, await reply.text()
+            return str((await reply.json())["code"])
+
+    async def session(self, name: str, prompt: str) -> Page:
+        """A tab on a new session, made by the API."""
+        await self.platform.create(name, prompt)
+        return await self.sign_in(f"/projects/default/sessions/{name}")
+
+    async def check(self) -> None:
+        """Nothing happened that nobody expected."""
+        for page in self.pages:
+            if not page.is_closed():
+                self.trouble += await page.evaluate("window.breaches")
+        unexpected = [
+            one for one in self.trouble if not any(re.search(known, one) for known in self.expected)
+        ]
+        assert not unexpected, unexpected
+
+    def _console(self, message: object) -> None:
+        kind, text = getattr(message, "type", ""), getattr(message, "text", "")
+        if kind in ("error", "warning"):
+            self.trouble.append(f"console {kind}: {text}")
+
+    def _request(self, request: Request) -> None:
+        if not request.url.startswith((self.platform.url, "data:", "blob:")):
+            self.trouble.append(f"request to {request.url}")
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def chromium() -> AsyncIterator[Browser]:
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        await browser.close()
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def platform(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[PlatformProcess]:
+    """One for all tests that do not kill it; their sessions have names of their own."""
+    async with platform_process(tmp_path_factory.mktemp("browsed")) as running:
+        yield running
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def visitor(
+    chromium: Browser, platform: PlatformProcess, request: pytest.FixtureRequest
+) -> AsyncIterator[Visitor]:
+    async for one in visiting(chromium, platform, request.node.name):
+        yield one
+
+
+async def visiting(
+    chromium: Browser, platform: PlatformProcess, name: str
+) -> AsyncIterator[Visitor]:
+    """A browser profile of its own; at its end every tab is photographed, light and dark."""
+    context = await chromium.new_context(viewport={"width": 1100, "height": 800})
+    await context.add_init_script(WATCH)
+    visitor = Visitor(context, platform)
+    yield visitor
+    for number, page in enumerate(one for one in visitor.pages if not one.is_closed()):
+        for scheme in ("light", "dark"):
+            await page.emulate_media(color_scheme=scheme)
+            await page.screenshot(path=_picture(f"{name}-{number}-{scheme}.png"))
+    await visitor.check()
+    await context.close()
+
+
+def _picture(name: str) -> Path:
+    ARTIFACTS.mkdir(parents=True, exist_ok=True)
+    return ARTIFACTS / name
