@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import resource
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -212,6 +213,34 @@ async def test_a_killed_runner_takes_its_commands_with_it(tmp_path: Path) -> Non
             await until(alive, lambda found: found)
             runner.process.kill()
             await until(alive, lambda found: not found)
+
+
+async def test_on_a_full_disk_the_run_ends_and_nothing_is_missing(tmp_path: Path) -> None:
+    with running(tmp_path) as runner:
+        headers = [*runner.headers.items()]
+        order = prompt("emit 100000 5000")
+        async with reading(runner.url, "POST", "/", headers, order) as reply:
+            await reply.until("TEXT_MESSAGE_CONTENT")
+            resource.prlimit(runner.process.pid, resource.RLIMIT_FSIZE, (50_000, 1 << 30))
+
+            async def conditions() -> dict[str, str]:
+                found = (await call(runner, "GET", "/desired")).json()["conditions"]
+                return {one["type"]: one["message"] for one in found}
+
+            bad = await until(conditions, lambda found: "JournalWritable" in found)
+            assert "Free disk space" in bad["JournalWritable"]
+            assert (await call(runner, "GET", "/readyz")).status == 503
+            refused = await call(runner, "POST", "/", prompt("say hi"))
+            assert refused.json()["code"] in ("run_active", "storage_unavailable")
+            resource.prlimit(runner.process.pid, resource.RLIMIT_FSIZE, (1 << 30, 1 << 30))
+            events = [event async for _, event in reply.events()]
+        assert (events[-1]["type"], events[-1]["code"]) == ("RUN_ERROR", "runner_error")
+        assert "the journal cannot be written" in events[-1]["message"]
+        await until(conditions, lambda found: "JournalWritable" not in found)
+        lines = runner.journals()[0].read_bytes().splitlines()
+        tokens = [json.loads(line).get("delta") for line in lines[5:-2]]
+        assert tokens == [f"token {number} " for number in range(1, len(tokens) + 1)]
+        assert spoken(await run(runner, "say hi")) == "hi"
 
 
 async def test_a_command_cannot_reach_the_platforms_files_nor_the_runner(tmp_path: Path) -> None:

@@ -176,10 +176,13 @@ async def test_on_a_full_disk_there_is_a_failure_and_no_gap(tmp_path: Path) -> N
         with pytest.raises(StorageUnavailable):
             found.append(b"x" * (1 << 20))
         assert next((tmp_path / "journal").glob("*.jsonl")).read_bytes() == b'{"n":1}\n'
+        found.recover()
+        assert "No space left" in str(found.failure)
         disk.room = 1 << 20
         found.recover()
-        found.append(b'{"n":2}')
-        assert await followed(found, 0, 2) == [(1, b'{"n":1}'), (2, b'{"n":2}')]
+        assert str(found.failure) == "None"
+        wanted = [(number, b'{"n":%d}' % number) for number in (1, 2, 3)]
+        assert await followed(found, 0, 3) == wanted
 
 
 async def test_an_earlier_journal_is_served_until_it_is_acknowledged_to_its_end(

@@ -65,7 +65,7 @@ class Desired:
         """What is there."""
         return DesiredReport(
             observed_generation=self._observed,
-            conditions=tuple(self._conditions.values()),
+            conditions=(*self._conditions.values(), *self._trouble()),
             repos=tuple(self._repos.values()),
             workflow=self._workflow,
         )
@@ -163,6 +163,21 @@ class Desired:
             self._runs.say({"type": Kind.CUSTOM, "name": MODEL_SWITCHED, "value": value})
         self._model = wanted.model
         self._say("ModelApplied", True, "Applied")
+
+    def _trouble(self) -> tuple[RunnerCondition, ...]:
+        """Conditions that are there only while they are bad."""
+        failure = self._runs.storage_failure
+        if failure is None:
+            return ()
+        at = rfc3339(self._clock.now())
+        bad = RunnerCondition(
+            type="JournalWritable",
+            status="False",
+            reason="StorageFull",
+            message=f"{failure}. Free disk space; the runner goes on by itself.",
+            last_transition_time=at,
+        )
+        return (bad,)
 
     def _apply_mcp_servers(self, wanted: Mapping[str, Any]) -> None:
         if any(wanted.get(key) for key in ("custom", "disabled")):

@@ -24,6 +24,8 @@ BATCH_BYTES: Final = 256 << 10
 WINDOW_BYTES: Final = 1 << 20
 RESERVE_BYTES: Final = 512 << 10
 """Kept free on disk, so that a run on a full one can still say why it ended."""
+MOST_WAITING_BYTES: Final = 1 << 20
+"""What is kept in memory while the disk takes nothing."""
 SYNC_EVERY_SECONDS: Final = 1.0
 
 log = logging.getLogger(__name__)
@@ -107,8 +109,11 @@ class Journal:
         return [*self._old, self.id]
 
     def append(self, data: bytes) -> None:
-        """Number and buffer an encoded event. Raises StorageUnavailable; it then has no number."""
-        if self.failure is not None and not self._reserve_spent_on(data):
+        """Number and buffer an encoded event. Raises StorageUnavailable; it then has no number.
+
+        While the disk is full there is still room for the few events that end a run.
+        """
+        if self.failure is not None and self._pending_bytes + len(data) > MOST_WAITING_BYTES:
             raise StorageUnavailable(self.failure)
         if not self._pending:
             asyncio.get_running_loop().call_soon(self.flush)
@@ -116,14 +121,13 @@ class Journal:
         self._pending_bytes += len(data) + 1
 
     def flush(self) -> None:
-        """Write what is buffered and wake the readers; what cannot be written has no number."""
-        events, self._pending = self._pending, []
-        size, self._pending_bytes = self._pending_bytes, 0
-        if not events:
-            return
+        """Write what is buffered and wake the readers; what cannot be written waits, unseen."""
+        events = self._pending
         block = b"\n".join(events) + b"\n"
-        if not self._written(block):
+        if not events or not self._written(block):
             return
+        size = self._pending_bytes
+        self._pending, self._pending_bytes = [], 0
         batch = _Batch(self._lines.total + 1, events, size)
         self._lines.grew(len(events), len(block))
         self._dirty = True
@@ -142,11 +146,13 @@ class Journal:
             await asyncio.to_thread(os.fsync, self._fd)
 
     async def keep_synced(self) -> None:
-        """Sync once a second while there are events, for ever."""
+        """Sync once a second while there are events, or try again to write them; for ever."""
         while True:
             await self._written_to.wait()
-            self._written_to.clear()
             await self._clock.sleep(SYNC_EVERY_SECONDS)
+            self.recover()
+            if self.failure is None:
+                self._written_to.clear()
             try:
                 await self.sync()
             except OSError as exc:
@@ -221,10 +227,13 @@ class Journal:
             (self._folder / f"{self.id}.jsonl").unlink(missing_ok=True)
 
     def recover(self) -> None:
-        """Try whether the disk takes events again."""
-        if self.failure is not None and self._hold_reserve():
+        """Try whether the disk takes events again, those that wait and as many as the reserve."""
+        if self.failure is None or not self._hold_reserve():
+            return
+        self.failure = None
+        self.flush()
+        if self.failure is None:
             log.info("the journal can be written again")
-            self.failure = None
 
     def _known(self, journal: str) -> OldJournal:
         if journal not in self._old:
@@ -283,7 +292,6 @@ class Journal:
                 self._fail(exc)
             else:
                 return True
-        log.error("%d bytes of events could not be written and were never shown", len(block))
         return False
 
     def _write_whole(self, block: bytes) -> None:
@@ -297,16 +305,14 @@ class Journal:
         if self.failure is None:
             self.failure = f"the journal cannot be written: {exc.strerror or exc}"
             log.error("%s", self.failure)
+            self._written_to.set()
             asyncio.get_running_loop().call_soon(self.on_failure)
-
-    def _reserve_spent_on(self, data: bytes) -> bool:
-        """Whether the event is small enough to go where the reserve was."""
-        return len(data) <= RESERVE_BYTES // 64
 
     def _hold_reserve(self) -> bool:
         try:
             fd = os.open(self._reserve, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o600)
-        except OSError:
+        except OSError as exc:
+            self.failure = f"the journal cannot be written: {exc.strerror}"
             return False
         try:
             os.posix_fallocate(fd, 0, RESERVE_BYTES)

@@ -101,6 +101,11 @@ class Runs:
             self._agent = self._make_agent()
         return self._agent
 
+    @property
+    def storage_failure(self) -> str | None:
+        """Why no run can start, if the journal cannot be written."""
+        return self._journal.failure
+
     def prepare(self) -> None:
         """Make the agent, so that what is wrong with it shows at the start. Raises Unsupported."""
         self._agent = self._make_agent()
@@ -242,17 +247,16 @@ class Runs:
 
     def _end(self, run: Run, recorder: Recorder, terminal: Event) -> None:
         """Write the end. The next run may start before any reader has seen it."""
-        terminal = {**terminal, "threadId": self._settings.thread, "runId": run.id}
+        ids = {"threadId": self._settings.thread, "runId": run.id}
         for one in (terminal.get("outcome") or {}).get("interrupts") or ():
             self._interrupts[one["id"]] = one
         try:
-            run.last = recorder.close(terminal)
+            run.last = recorder.close({**terminal, **ids})
         except StorageUnavailable:
             log.exception("the end of run %s could not be written", run.id)
-            run.last = self._journal.last
+            run.last = self._journal.next - 1
         self.active = None
         self._journal.wake()
-        run.last = min(run.last, self._journal.last)
         run.over.set()
         self.on_idle()
 
