@@ -14,6 +14,7 @@ from ambient.contract.names import DEFAULT_PORT
 from ambient.server.settings import LOOPBACK, ServerSettings, load
 from ambient.wiring.data import DataFolder, DataFolderBusy
 from ambient.wiring.embedded import Platform, run
+from ambient.wiring.logs import to_folder
 
 NEXT_PORTS: Final = 50
 """So many ports after the default one are tried."""
@@ -68,6 +69,7 @@ class Start:
                 ready(Started(platform.url, platform.sign_in_url(), moved_from))
 
             with listener:
+                to_folder(data.folder)
                 run(self._settings, data, listener, started)
 
     def _bind(self) -> tuple[socket.socket, int | None]:
