@@ -32,3 +32,8 @@ STORAGES: dict[str, Callable[[Path], AbstractAsyncContextManager[Storage]]] = {
 async def storage(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Storage]:
     async with STORAGES[request.param](tmp_path) as made:
         yield made
+
+
+@pytest.fixture(scope="session")
+def storages() -> dict[str, Callable[[Path], AbstractAsyncContextManager[Storage]]]:
+    return STORAGES

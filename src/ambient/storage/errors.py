@@ -27,8 +27,6 @@ THEIRS_TO_OURS: Final[tuple[tuple[type[Exception], type[AmbientError]], ...]] = 
     (SQLAlchemyError, StorageUnavailable),
     (sqlite3.Error, StorageUnavailable),
     (OSError, StorageUnavailable),
-    (PydanticSerializationError, Invalid),
-    (UnicodeEncodeError, Invalid),
 )
 
 BUSY: Final = "locked"
@@ -67,14 +65,16 @@ def translated() -> Iterator[None]:
     """Raise core errors for the database's own."""
     try:
         yield
+    except (PydanticSerializationError, UnicodeEncodeError) as exc:
+        if "surrogate" not in str(exc):
+            raise
+        raise Invalid("The text has characters that are not valid Unicode.") from exc
     except tuple(theirs for theirs, _ in THEIRS_TO_OURS) as exc:
         raise _ours(exc) from exc
 
 
 def _ours(exc: Exception) -> AmbientError:
     ours = next(ours for theirs, ours in THEIRS_TO_OURS if isinstance(exc, theirs))
-    if ours is Invalid:
-        return Invalid("The text has characters that are not valid Unicode (lone surrogates).")
     if ours is not StorageUnavailable:
         return ours()
     # Of an error of SQLAlchemy only the driver's own words count: the rest quotes the statement.
