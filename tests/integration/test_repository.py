@@ -87,6 +87,8 @@ async def test_uncommitted_work_survives_a_stop(platform: PlatformProcess, origi
     await platform.until_ended(session)
     await platform.call("POST", f"{session}/stop", {})
     await platform.phase(session, "Stopped")
+    status, text = await platform.call("GET", f"{session}/workspace/repos/shop/new.txt")
+    assert (status, text) == (200, "x")
     await platform.call("POST", f"{session}/start", {})
     await platform.phase(session, "Running")
     await platform.send(session, "read repos/shop/new.txt")

@@ -341,6 +341,15 @@ class Engine(Protocol):
         """The newest lines of the runner's log, newest last, secrets redacted."""
         ...
 
+    async def saved_files(self, session: Session, path: str) -> FileList | None:
+        """A folder of the workspace as its last runner left it; None: it is not kept where the
+        engine can read it. Raises FileNotFound, InvalidPath."""
+        ...
+
+    async def saved_file(self, session: Session, path: str) -> bytes | None:
+        """A file of it; None, FileNotFound, InvalidPath as above."""
+        ...
+
     async def inspect(self, session: Session) -> PlaceFacts:
         """What the runner's place says, for the doctor. Reads only; kids, never tokens."""
         ...

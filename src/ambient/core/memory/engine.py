@@ -10,6 +10,7 @@ from typing import Any
 from ambient.contract.doctor import PlaceFacts
 from ambient.contract.events import JournalId
 from ambient.contract.launch import LaunchSpec
+from ambient.contract.runner_api import FileList
 from ambient.contract.tokens import TokenRecord
 from ambient.core.model import Ending, Observed, Session, SessionId
 from ambient.core.ports import Place
@@ -109,6 +110,12 @@ class MemoryEngine:
     async def logs(self, session: Session, tail: int) -> str:
         runner = self.runners.get(session.id)
         return "\n".join(runner.log[-tail:]) if runner and tail else ""
+
+    async def saved_files(self, session: Session, path: str) -> FileList | None:
+        return None
+
+    async def saved_file(self, session: Session, path: str) -> bytes | None:
+        return None
 
     async def inspect(self, session: Session) -> PlaceFacts:
         return PlaceFacts()

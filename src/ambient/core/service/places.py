@@ -26,15 +26,26 @@ class Workspaces:
         """What the engine says of the runner's place, for the doctor."""
         return await self._engine.inspect(await self._store.get(session))
 
-    async def list(self, session: SessionId, path: str) -> FileList:
-        """A folder of the workspace."""
-        await self._running(session)
-        return await self._runner.list_files(session, path)
+    async def list(self, session: SessionId, path: str) -> tuple[FileList, bool]:
+        """A folder of the workspace, and whether a runner said so; else it is as the last one
+        left it."""
+        found = await self._store.get(session)
+        if found.phase is Phase.RUNNING:
+            return await self._runner.list_files(session, path), True
+        saved = await self._engine.saved_files(found, path)
+        if saved is None:
+            raise NotRunning(phase=found.phase)
+        return saved, False
 
-    async def read(self, session: SessionId, path: str) -> bytes:
-        """A file of the workspace."""
-        await self._running(session)
-        return await self._runner.read_file(session, path)
+    async def read(self, session: SessionId, path: str) -> tuple[bytes, bool]:
+        """A file of the workspace, and whether a runner gave it."""
+        found = await self._store.get(session)
+        if found.phase is Phase.RUNNING:
+            return await self._runner.read_file(session, path), True
+        saved = await self._engine.saved_file(found, path)
+        if saved is None:
+            raise NotRunning(phase=found.phase)
+        return saved, False
 
     async def write(self, session: SessionId, path: str, data: bytes) -> None:
         """Write or replace a file."""

@@ -16,12 +16,13 @@ from ambient.contract.doctor import PlaceFacts
 from ambient.contract.events import JournalId
 from ambient.contract.launch import LaunchSpec
 from ambient.contract.names import BOT_TOKEN_KEY, DIGESTS_KEY
+from ambient.contract.runner_api import FileList
 from ambient.contract.tokens import TokenRecord
 from ambient.core.errors import EngineBusy
 from ambient.core.model import Observed, Session, SessionId
 from ambient.core.ports import Clock
 from ambient.core.ports import Place as TakenPlace
-from ambient.engines.local import delivery, inspection
+from ambient.engines.local import delivery, inspection, saved
 from ambient.engines.local.bot_tokens import BotTokens
 from ambient.engines.local.care import BotTokenCare
 from ambient.engines.local.ending import ending_of, tail_of
@@ -143,6 +144,18 @@ class LocalEngine:
 
     async def read_blob(self, session: Session, ref: str) -> bytes | None:
         return await asyncio.to_thread(self._read_blob, session.id, safe_name(ref))
+
+    async def saved_files(self, session: Session, path: str) -> FileList | None:
+        root = self._home.workspace(session.id)
+        if not await asyncio.to_thread(root.is_dir):
+            return None
+        return await asyncio.to_thread(saved.entries, root, path)
+
+    async def saved_file(self, session: Session, path: str) -> bytes | None:
+        root = self._home.workspace(session.id)
+        if not await asyncio.to_thread(root.is_dir):
+            return None
+        return await asyncio.to_thread(saved.content, root, path)
 
     async def remove(self, session: Session, *, everything: bool = False) -> None:
         await self._end(session.id, grace=_AT_ONCE)

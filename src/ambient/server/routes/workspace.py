@@ -6,6 +6,7 @@ from fastapi import Query as Param
 from fastapi import Request
 from starlette.responses import Response
 
+from ambient.contract.names import SOURCE_HEADER
 from ambient.contract.runner_api import FileList, GitStatus
 from ambient.core.errors import FileTooLarge, InvalidPath
 from ambient.core.model import SessionId, session_id
@@ -73,21 +74,22 @@ class WorkspaceRoutes:
     ) -> Response:
         """A folder."""
         found = await self._existing(project, session)
-        listed = await self._workspaces.list(found, inside(path))
-        return wire.plain(
+        listed, live = await self._workspaces.list(found, inside(path))
+        reply = wire.plain(
             {
                 "items": [one.model_dump(by_alias=True) for one in listed.items],
                 **({"truncated": True} if listed.truncated else {}),
             }
         )
+        return _marked(reply, live=live)
 
     async def read(
         self, request: Request, project: ProjectName, session: SessionName, path: str
     ) -> Response:
         """A file, whole or a range."""
         found = await self._existing(project, session)
-        data = await self._workspaces.read(found, file_inside(path))
-        return partial(data, request.headers.get("range"))
+        data, live = await self._workspaces.read(found, file_inside(path))
+        return _marked(partial(data, request.headers.get("range")), live=live)
 
     async def write(
         self, request: Request, project: ProjectName, session: SessionName, path: str
@@ -131,6 +133,13 @@ class WorkspaceRoutes:
 
     async def _existing(self, project: str, session: str) -> SessionId:
         return (await self._sessions.get(session_id(project, session))).session.id
+
+
+def _marked(reply: Response, *, live: bool) -> Response:
+    """The reply, which says so where no runner gave it (api.md 3.12)."""
+    if not live:
+        reply.headers[SOURCE_HEADER] = "snapshot"
+    return reply
 
 
 _RAW_BODY: Final = {
