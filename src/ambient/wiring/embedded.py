@@ -106,6 +106,11 @@ class Platform:
         return f"{self.url}/#code={self.services.logins.code()}"
 
 
+def in_address(host: str) -> str:
+    """A host as an address spells it: IPv6 in brackets."""
+    return f"[{host}]" if ":" in host else host
+
+
 def launch_orders(backend_url: str) -> Callable[[Session], LaunchSpec]:
     """Makes LaunchSpecs; the engine adds its own paths."""
 
@@ -157,7 +162,7 @@ async def platform(
             database=database,
             engine=engine,
             bots=bots,
-            url=f"http://{settings.host}:{port}",
+            url=f"http://{in_address(settings.host)}:{port}",
             tuning=tuning,
         )
         made, loops = _assemble(ground)
