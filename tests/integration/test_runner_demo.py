@@ -227,7 +227,7 @@ async def test_on_a_full_disk_the_run_ends_and_nothing_is_missing(tmp_path: Path
                 found = (await call(runner, "GET", "/desired")).json()["conditions"]
                 return {one["type"]: one["message"] for one in found}
 
-            bad = await until(conditions, lambda found: "JournalWritable" in found)
+            bad = await until(conditions, lambda found: found["JournalWritable"] != "")
             assert "Free disk space" in bad["JournalWritable"]
             assert (await call(runner, "GET", "/readyz")).status == 503
             refused = await call(runner, "POST", "/", prompt("say hi"))
@@ -236,7 +236,7 @@ async def test_on_a_full_disk_the_run_ends_and_nothing_is_missing(tmp_path: Path
             events = [event async for _, event in reply.events()]
         assert (events[-1]["type"], events[-1]["code"]) == ("RUN_ERROR", "runner_error")
         assert "the journal cannot be written" in events[-1]["message"]
-        await until(conditions, lambda found: "JournalWritable" not in found)
+        await until(conditions, lambda found: found["JournalWritable"] == "")
         lines = runner.journals()[0].read_bytes().splitlines()
         tokens = [json.loads(line).get("delta") for line in lines[5:-2]]
         assert tokens == [f"token {number} " for number in range(1, len(tokens) + 1)]

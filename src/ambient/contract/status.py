@@ -149,6 +149,10 @@ CONDITIONS: Final[Mapping[str, Row]] = {
     "AgentConfined": Row(
         "This machine cannot confine the agent: it can read the runner's files.", (_COPY,)
     ),
+    "JournalWritable": Row(
+        "The disk is full: what the agent does cannot be recorded, so nothing runs.",
+        (_STOP_OTHER, _COPY),
+    ),
     "ContractSupported": Row(
         "The runner and the platform speak no common contract version.", (_RUNNER, _COPY)
     ),

@@ -48,9 +48,9 @@ class Confinement:
 
         secrets: files whose folders are closed too.
         """
-        version = _libc.syscall(_CREATE_RULESET, None, 0, _ASK_VERSION)
+        version = _version()
         if version < 1:
-            return cls(None, "This kernel has no Landlock, or it is switched off.")
+            return cls(None, "This machine's kernel has no Landlock, or it is switched off.")
         rights = _RIGHTS[max(known for known in _RIGHTS if known <= version)]
         ruleset = _create(rights, _SCOPES if version >= _SCOPES_SINCE else 0)
         hidden = _hidden(workspace, state_dir, secrets)
@@ -68,6 +68,15 @@ class Confinement:
         _libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
         if _libc.syscall(_RESTRICT_SELF, self._ruleset, 0):
             raise OSError(ctypes.get_errno(), "this command could not be confined")
+
+
+def is_available() -> bool:
+    """Whether this kernel can confine processes."""
+    return _version() >= 1
+
+
+def _version() -> int:
+    return int(_libc.syscall(_CREATE_RULESET, None, 0, _ASK_VERSION))
 
 
 def _hidden(workspace: Path, state_dir: Path, secrets: Iterable[Path]) -> frozenset[Path]:

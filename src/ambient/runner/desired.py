@@ -63,21 +63,18 @@ class Desired:
 
     def report(self) -> DesiredReport:
         """What is there."""
+        self._say_storage()
         return DesiredReport(
             observed_generation=self._observed,
-            conditions=(*self._conditions.values(), *self._trouble()),
+            conditions=tuple(self._conditions.values()),
             repos=tuple(self._repos.values()),
             workflow=self._workflow,
         )
 
     def say_confined(self, why_not: str | None) -> None:
         """Report whether the agent's processes are kept from the platform's files."""
-        self._say(
-            "AgentConfined",
-            why_not is None,
-            "Landlock" if why_not is None else "NoLandlock",
-            why_not or "",
-        )
+        reason = "Confined" if why_not is None else "NotConfined"
+        self._say("AgentConfined", why_not is None, reason, why_not or "")
 
     def look_again(self) -> None:
         """Something that was waited for may be so: a run ended."""
@@ -164,20 +161,13 @@ class Desired:
         self._model = wanted.model
         self._say("ModelApplied", True, "Applied")
 
-    def _trouble(self) -> tuple[RunnerCondition, ...]:
-        """Conditions that are there only while they are bad."""
+    def _say_storage(self) -> None:
         failure = self._runs.storage_failure
         if failure is None:
-            return ()
-        at = rfc3339(self._clock.now())
-        bad = RunnerCondition(
-            type="JournalWritable",
-            status="False",
-            reason="StorageFull",
-            message=f"{failure}. Free disk space; the runner goes on by itself.",
-            last_transition_time=at,
-        )
-        return (bad,)
+            self._say("JournalWritable", True, "Writable")
+        else:
+            message = f"{failure}. Free disk space; the runner goes on by itself."
+            self._say("JournalWritable", False, "StorageFull", message)
 
     def _apply_mcp_servers(self, wanted: Mapping[str, Any]) -> None:
         if any(wanted.get(key) for key in ("custom", "disabled")):

@@ -20,6 +20,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from ambient.contract.names import EXIT_FILE, LOCK_FILE, READY_FILE
 from ambient.runner.clock import Clock, rfc3339
+from ambient.runner.confine import is_available
 from ambient.runner.errors import AlreadyRunning
 from ambient.runner.http import App
 
@@ -76,8 +77,12 @@ class Lifecycle:
             self.end(0)
 
     def write_ready(self, port: int, session: str | None) -> None:
-        """Say that requests are accepted, where, and for which session; None: not yet for any."""
-        _write(self._state_dir / READY_FILE, {"port": port, "session": session})
+        """Say that requests are accepted, where, and for which session; None: not yet for any.
+
+        Also whether the agent's commands are confined.
+        """
+        said = {"port": port, "session": session, "confined": is_available()}
+        _write(self._state_dir / READY_FILE, said)
 
     def write_exit(self, code: int, reason: str) -> None:
         """Say how it ended."""

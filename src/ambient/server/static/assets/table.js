@@ -691,6 +691,23 @@ export default {
     }
    ]
   },
+  "JournalWritable": {
+   "sentence": "The disk is full: what the agent does cannot be recorded, so nothing runs.",
+   "steps": [
+    {
+     "name": "stop-another",
+     "label": "Stop another session",
+     "command": "ambient get sessions -p {project}",
+     "role": "view"
+    },
+    {
+     "name": "copy",
+     "label": "Copy text for an admin",
+     "command": "ambient describe session {session} -p {project}",
+     "role": "view"
+    }
+   ]
+  },
   "ContractSupported": {
    "sentence": "The runner and the platform speak no common contract version.",
    "steps": [
