@@ -46,6 +46,7 @@ EVERY_CONDITION = [
     "TokenAccepted",
     "TokenRotation",
     "AgentConfined",
+    "JournalWritable",
     "ContractSupported",
     "ModelApplied",
     "McpServersApplied",
