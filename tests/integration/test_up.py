@@ -46,6 +46,18 @@ def ended(process: "subprocess.Popen[str]") -> tuple[int, str, str]:
     return process.returncode, out, err
 
 
+def clear(data: Path) -> None:
+    """End what outlives a platform: its fork server and the runners on this data folder."""
+    for one in Path("/proc").iterdir():
+        try:
+            command = (one / "cmdline").read_bytes().decode()
+            log = str((one / "fd" / "1").readlink())
+        except OSError:
+            continue  # no process, or gone, or another account's
+        if "ambient.wiring" in command and (str(data) in command or log.startswith(str(data))):
+            os.kill(int(one.name), signal.SIGKILL)
+
+
 @pytest.fixture(scope="module")
 def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
     data = tmp_path_factory.mktemp("home") / "data"
@@ -58,6 +70,7 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
     finally:
         process.terminate()
         code, _, err = ended(process)
+        clear(data)
     assert code == 0, err
     grievances = [word for word in ("Traceback", "fork server", "Unclosed", "never") if word in err]
     assert grievances == [], err
@@ -305,3 +318,4 @@ def test_a_followed_run_goes_on_over_a_killed_server_and_down_ends_the_next_one(
     assert (code, err.splitlines()[-1].startswith("Ended.")) == (0, True), err
     assert not (data / "server.json").exists()
     assert "No platform runs" in ambient("down", "--data", str(data))[2]
+    clear(data)
