@@ -1,8 +1,9 @@
 """A page of sessions: an index answers each question, whatever the project's size (api.md 2.3).
 
-Each filter is first asked whether it is rare. A rare one gives the few candidates, which are then
-sorted. If none is, the list is walked in its order until the page is full, which is never far. The
-database cannot choose between the two by itself: it does not know how common a value is.
+One phase or owner, newest first, is read off its index. Otherwise each filter is asked whether it
+is rare. A rare one gives the few candidates, which are then sorted. If none is, the list is walked
+in its order until the page is full, which is never far. The database cannot choose between the two
+by itself: it does not know how common a value is.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -59,19 +60,20 @@ class _Filter:
     """plain: looks at a row only, so that the index of the list's order is used. candidates: the
     keys, in a column `key`, found through an index; None: cannot be told without walking. exact:
     they are the listed sessions of the project, no more and no fewer. loose: there may be some
-    among them that `plain` refuses."""
+    among them that `plain` refuses. indexed: the condition as an index has it, one that goes on
+    with created_at; None: there is none."""
 
     plain: ColumnElement[bool]
     candidates: Select[tuple[int]] | None = None
     exact: bool = False
     loose: bool = False
+    indexed: ColumnElement[bool] | None = None
 
 
 def list_page(conn: Connection, query: Query, count_cap: int) -> Page:
     """Unit of work. Raises InvalidParameter."""
     filters = [*_columns(query), *_labels(query), *_search(query)]
-    rare = next((one for one in filters if _is_rare(conn, one)), None)
-    page = _keys(query, filters, rare).subquery()
+    page = _keys(query, _narrowed(conn, query, filters)).subquery()
     found = (
         select(documents.c.doc, heads.c.last_seq, heads.c.last_activity_at, heads.c.doc)
         .join_from(page, documents, documents.c.session == page.c.key)
@@ -96,20 +98,29 @@ def _is_rare(conn: Connection, of: _Filter) -> bool:
     return conn.execute(select(func.count()).select_from(some)).scalar_one() <= RARE
 
 
-def _keys(query: Query, filters: Sequence[_Filter], rare: _Filter | None) -> Select[Any]:
+def _narrowed(conn: Connection, query: Query, filters: Sequence[_Filter]) -> Select[Any]:
+    """The sessions let through, by the way that costs least."""
+    found = select(sessions.c.key, _sort(query).label("sort"), sessions.c.created_at.label("age"))
+    if len(filters) == 1 and query.sort.removeprefix("-") == "createdAt":
+        indexed = filters[0].indexed
+        if indexed is not None:
+            return found.where(sessions.c.project == query.project, _LISTED, indexed)
+    rare = next((one for one in filters if _is_rare(conn, one)), None)
+    return _among(query, found, filters, rare)
+
+
+def _keys(query: Query, found: Select[Any]) -> Select[Any]:
+    order = _directed(query, _sort(query), sessions.c.created_at, sessions.c.key)
+    return found.order_by(*order).limit(query.limit).offset(query.offset)
+
+
+def _sort(query: Query) -> Column[Any]:
     try:
-        sort = _SORT[query.sort.removeprefix("-")]
+        return _SORT[query.sort.removeprefix("-")]
     except KeyError:
         raise InvalidParameter(
             f"sort: '{query.sort}' is no field to sort by.", hint=f"One of {', '.join(_SORT)}."
         ) from None
-    found = select(sessions.c.key, sort.label("sort"), sessions.c.created_at.label("age"))
-    return (
-        _among(query, found, filters, rare)
-        .order_by(*_directed(query, sort, sessions.c.created_at, sessions.c.key))
-        .limit(query.limit)
-        .offset(query.offset)
-    )
 
 
 def _among(
@@ -161,19 +172,26 @@ def _off(of: Column[Any]) -> ColumnElement[Any]:
 def _columns(query: Query) -> Iterator[_Filter]:
     phase, owner = sessions.c.phase, sessions.c.owner
     if query.phases:
-        yield _filter(query, phase.in_(query.phases), _off(phase).in_(query.phases))
+        one = phase == query.phases[0] if len(query.phases) == 1 else None
+        yield _filter(query, phase.in_(query.phases), _off(phase).in_(query.phases), one)
     if query.agent_statuses:
         status = sessions.c.agent_status.in_(query.agent_statuses)
         running = phase == Phase.RUNNING
         yield _filter(query, and_(running, status), and_(_off(phase) == Phase.RUNNING, status))
     for wanted in (query.creator, query.owner_only):
         if wanted is not None:
-            yield _filter(query, owner == wanted, _off(owner) == wanted)
+            yield _filter(query, owner == wanted, _off(owner) == wanted, owner == wanted)
 
 
-def _filter(query: Query, indexed: ColumnElement[bool], plain: ColumnElement[bool]) -> _Filter:
-    of_project = (sessions.c.project == query.project, _LISTED, indexed)
-    return _Filter(plain, select(sessions.c.key).where(*of_project), exact=True)
+def _filter(
+    query: Query,
+    condition: ColumnElement[bool],
+    plain: ColumnElement[bool],
+    indexed: ColumnElement[bool] | None = None,
+) -> _Filter:
+    of_project = (sessions.c.project == query.project, _LISTED, condition)
+    candidates = select(sessions.c.key).where(*of_project)
+    return _Filter(plain, candidates, exact=True, indexed=indexed)
 
 
 def _labels(query: Query) -> Iterator[_Filter]:
