@@ -278,8 +278,11 @@ class GuardedRoute(APIRoute):
         return handle
 
 
+_SHAPES: Final = {"application/json": {"type": "object"}}
+
+
 def _described(declared: Declared) -> dict[int | str, dict[str, Any]]:
-    content = {one: {"schema": {"type": "string"}} for one in declared.media}
+    content = {one: {"schema": _SHAPES.get(one, {"type": "string"})} for one in declared.media}
     return {200: {"content": content}} if content else {}
 
 
