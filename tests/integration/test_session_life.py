@@ -10,6 +10,7 @@ from ambient.core.errors import AlreadyAnswered, InterruptOpen, NotRunning, RunA
 from ambient.core.lifecycle import Phase
 from ambient.core.model import Ending, RunStatus
 from ambient.core.ports import Place
+from ambient.core.reconcile.folding import FOLD_EVERY
 from support.world import RefusesToken, World
 
 KILLED = Ending(signal=9, reason="RunnerLost")
@@ -355,3 +356,25 @@ async def test_a_start_during_a_stop_is_not_lost(world: World) -> None:
     await world.sessions.start(session)
     await world.settle(session)
     assert (await world.get(session)).phase is Phase.RUNNING
+
+
+async def test_a_users_stop_cancels_a_prompt_that_never_began(world: World) -> None:
+    session = await world.running("work")
+    assert await world.statuses(session) == [RunStatus.RUNNING]
+    await world.sessions.stop(session)
+    await world.settle(session)
+    assert await world.statuses(session) == [RunStatus.CANCELLED]
+    assert (await world.log.head(session)).active_run is None
+
+
+async def test_a_long_log_is_folded_before_anybody_asks(world: World) -> None:
+    session = await world.running("work")
+    await world.runner.begin(session)
+    delta = {"type": "TEXT_MESSAGE_CONTENT", "messageId": "m", "delta": "word "}
+    start = {"type": "TEXT_MESSAGE_START", "messageId": "m", "role": "assistant"}
+    await world.runner.say(session, start, *[delta] * FOLD_EVERY)
+    assert await world.log.snapshot(session) is None
+    await world.settle(session)
+    stored = await world.log.snapshot(session)
+    assert stored is not None
+    assert stored[0] == (await world.log.head(session)).last_seq

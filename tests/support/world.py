@@ -42,6 +42,7 @@ from ambient.core.model import (
 from ambient.core.projection import encode
 from ambient.core.reconcile.care import Care
 from ambient.core.reconcile.desired import Desire
+from ambient.core.reconcile.folding import Folding
 from ambient.core.reconcile.handover import Handing
 from ambient.core.reconcile.life import Life
 from ambient.core.reconcile.loop import Reconciler
@@ -263,6 +264,7 @@ class World:
         self.reconciler.add("care", self.care)
         self.reconciler.add("desired", Desire(self.ports))
         self.reconciler.add("handover", Handing(self.ports))
+        self.reconciler.add("folding", Folding(self.log, self.clock))
 
     def new_id(self) -> str:
         self._ids += 1

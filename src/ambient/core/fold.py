@@ -12,9 +12,24 @@ import jsonpatch
 import msgspec
 from jsonpointer import JsonPointerException
 
-from ambient.contract.events import TASK_PREFIX, Event, Kind, decode
+from ambient.contract.events import TASK_PREFIX, Event, Kind, kind_of
 
 Message = dict[str, Any]
+
+
+class _Delta(msgspec.Struct, rename="camel"):
+    delta: str
+    message_id: str = ""
+    tool_call_id: str = ""
+
+
+_DECODE: Final = msgspec.json.Decoder(dict)
+_DECODE_DELTA: Final = msgspec.json.Decoder(_Delta)
+_DELTAS: Final[Mapping[str, str]] = {
+    Kind.TEXT_MESSAGE_CONTENT: "text",
+    Kind.REASONING_MESSAGE_CONTENT: "think",
+    Kind.TOOL_CALL_ARGS: "tool",
+}
 
 
 class Fold(msgspec.Struct, kw_only=True):
@@ -61,7 +76,15 @@ def fold(events: Iterable[tuple[int, bytes]], onto: Fold | None = None) -> Fold:
     """Fold encoded events onto a fold (a fresh one by default), which is changed and returned."""
     found = onto if onto is not None else Fold()
     for seq, data in events:
-        found.feed(seq, decode(data))
+        key = _DELTAS.get(kind_of(data))
+        if key is None:
+            found.feed(seq, _DECODE.decode(data))
+        else:
+            # Nearly all of a log is deltas: these fields are all that counts of them.
+            delta = _DECODE_DELTA.decode(data)
+            name = delta.tool_call_id or delta.message_id
+            found.said.setdefault(_key(key, name), []).append(delta.delta)
+            found.seq = seq
     return found
 
 

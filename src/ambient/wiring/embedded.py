@@ -7,26 +7,24 @@ comes back over the same data folder finds and adopts them.
 import asyncio
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from contextlib import aclosing, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any, Final
 
 import structlog
-import uvicorn
 import uvloop
 from fastapi import FastAPI
 
-from ambient.contract.launch import LaunchSpec
-from ambient.contract.registry import runner_type
 from ambient.contract.tokens import mint
 from ambient.core.decide import Limits
 from ambient.core.errors import AlreadyExists, AmbientError
-from ambient.core.model import Head, Session, SessionId
+from ambient.core.model import Head, SessionId
 from ambient.core.ports import Clock
 from ambient.core.reconcile.care import Care
 from ambient.core.reconcile.desired import Desire
+from ambient.core.reconcile.folding import FOLD_EVERY, Folding
 from ambient.core.reconcile.handover import Handing
 from ambient.core.reconcile.life import Life
 from ambient.core.reconcile.loop import Reconciler
@@ -56,7 +54,9 @@ from ambient.storage.log import SqlEventLog
 from ambient.storage.secret import SqlKeyStore, SqlTokenStore
 from ambient.storage.session import SqlSessionStore
 from ambient.wiring.data import DataFolder
+from ambient.wiring.http_server import HttpServer
 from ambient.wiring.metrics import metrics_served
+from ambient.wiring.orders import launch_orders
 from ambient.wiring.system import SystemClock, new_id
 
 Loop = Callable[[], Coroutine[Any, Any, None]]
@@ -111,35 +111,6 @@ def in_address(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def launch_orders(backend_url: str) -> Callable[[Session], LaunchSpec]:
-    """Makes LaunchSpecs; the engine adds its own paths."""
-
-    def orders(session: Session) -> LaunchSpec:
-        spec = session.spec
-        kind = spec.runner_type or ""
-        entry = runner_type(kind)
-        return LaunchSpec(
-            session=session.name,
-            project=session.project,
-            generation=session.generation,
-            runner_type=kind,
-            agent_state_dir=entry.agent_state_dir if entry else ".ambient-agent",
-            backend_url=backend_url,
-            is_resume=session.generation > 1,
-            parent_session=session.parent,
-            model=spec.llm_settings.model,
-            temperature=spec.llm_settings.temperature,
-            max_tokens=spec.llm_settings.max_tokens,
-            sdk_options=spec.sdk_options,
-            timeout_seconds=None if spec.timeout in (None, 300) else spec.timeout,
-            user_id=session.owner,
-            user_name=session.owner_name,
-            env=spec.environment_variables,
-        )
-
-    return orders
-
-
 @asynccontextmanager
 async def platform(
     settings: ServerSettings, data: DataFolder, port: int, tuning: Tuning | None = None
@@ -191,7 +162,7 @@ def _assemble(ground: _Ground) -> tuple[Platform, tuple[Loop, ...]]:
 
     def appended(session: SessionId, head: Head, events: int) -> None:
         metrics.appended(events)
-        if not head.active_started:
+        if not head.active_started or head.last_seq % FOLD_EVERY < events:
             reconciler.wake(session)
 
     client = HttpRunnerClient(source, on_rejected=refused, request_id=current_request_id)
@@ -213,6 +184,7 @@ def _assemble(ground: _Ground) -> tuple[Platform, tuple[Loop, ...]]:
     reconciler.add("care", care)
     reconciler.add("desired", Desire(ports))
     reconciler.add("handover", Handing(ports))
+    reconciler.add("folding", Folding(log, clock))
     services = replace(
         _services(ground, ports, reconciler.wake),
         loop_seen_at=lambda: reconciler.looked_at,
@@ -272,35 +244,6 @@ async def _default_project(projects: Projects) -> None:
         await projects.create(OWNER, DEFAULT_PROJECT, "Default")
     except AlreadyExists:
         return
-
-
-class HttpServer(uvicorn.Server):
-    """Uvicorn's server; signals are `serve`'s, which ends the streams first."""
-
-    def __init__(self, app: FastAPI, *, drain_seconds: int, started: Callable[[], None]) -> None:
-        super().__init__(
-            uvicorn.Config(
-                app,
-                http="httptools",
-                ws="none",
-                lifespan="off",
-                log_level="warning",
-                access_log=False,
-                server_header=False,
-                timeout_graceful_shutdown=drain_seconds,
-            )
-        )
-        self._when_started = started
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Leave them alone."""
-        yield
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Listen, then say so."""
-        await super().startup(sockets=sockets)
-        self._when_started()
 
 
 async def serve(

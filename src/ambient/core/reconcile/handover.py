@@ -10,7 +10,7 @@ from ambient.contract.events import FORWARDED, RUNNER_LOST, Event, Handover
 from ambient.core.errors import RunActive, RunnerError
 from ambient.core.fold import endings, finished_messages, fold
 from ambient.core.lifecycle import Phase
-from ambient.core.model import Head, Run, RunId, Session, SessionId
+from ambient.core.model import Head, Run, RunId, Session, SessionId, StopReason
 from ambient.core.queue import next_run
 from ambient.core.reconcile.ports import Ports
 from ambient.core.service.history import conversation
@@ -32,6 +32,9 @@ class Handing:
         over = head.active_generation <= found.fenced_generation
         if head.active_run is not None and head.active_started and over:
             head = await self._end_lost(found, head, head.active_run)
+        if head.active_run is not None and not head.active_started and _given_up(found):
+            await self._cancel(found, head.active_run)
+            return None
         if found.phase is not Phase.RUNNING or not found.live or not self._in_place(found):
             return None
         if head.active_started:
@@ -116,6 +119,18 @@ class Handing:
             ],
         )
 
+    async def _cancel(self, session: Session, run: RunId) -> None:
+        """A prompt that was handed over but never begun, when a user stopped the session."""
+        ids = {"threadId": session.name, "runId": run}
+        outcome = {"type": "cancelled"}
+        await self._p.log.say(
+            session.id,
+            [
+                {"type": "RUN_STARTED", **ids},
+                {"type": "RUN_FINISHED", "outcome": outcome, **ids},
+            ],
+        )
+
     async def _end_lost(self, session: Session, head: Head, run: RunId) -> Head:
         """Close what is open, then say `runner_lost` and what was not saved."""
         known = await self._p.log.run(session.id, run)
@@ -139,3 +154,7 @@ class Handing:
             "timestamp": int(self._p.clock.now().timestamp() * 1000),
         }
         return await self._p.log.say(session.id, [*open_parts, error])
+
+
+def _given_up(session: Session) -> bool:
+    return session.phase is Phase.STOPPED and session.stop_reason is StopReason.USER

@@ -2,14 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Final
 
 from ambient.contract.registry import runner_type
 from ambient.contract.resources import SettingsSpec
-from ambient.core.errors import RunnerDisabled
-from ambient.core.model import Principal, Project
+from ambient.core.errors import EngineBusy, RunnerDisabled
+from ambient.core.model import Principal, Project, SessionId
 from ambient.core.ports import Clock, Query, SessionStore
 from ambient.core.service import checks
 from ambient.core.service.sessions import Sessions
+
+LOOK_SECONDS: Final = 0.05
+LONGEST_SECONDS: Final = 30.0
 
 
 class Projects:
@@ -66,19 +70,27 @@ class Projects:
         old = await self._store.get_project(name)
         return await self._store.update_project(replace(old, settings=settings))
 
-    async def delete(self, name: str) -> bool:
-        """Mark all its sessions for removal; True: nothing was left, and the project is gone.
+    async def delete(self, name: str) -> None:
+        """Remove it with all its sessions, and return when nothing is left.
 
-        False: sessions are still being removed; the reconciler removes the project after them.
+        Raises EngineBusy when they take longer; they go on being removed, so call again.
         """
         await self._store.get_project(name)
+        waited = 0.0
+        while left := await self._left(name):
+            if waited >= LONGEST_SECONDS:
+                raise EngineBusy(
+                    f"{len(left)} sessions of '{name}' are still being removed.",
+                    hint="Nothing is lost by waiting: delete the project again in a minute.",
+                    retryAfter=10,
+                )
+            await self._clock.sleep(LOOK_SECONDS)
+            waited += LOOK_SECONDS
+        await self._store.delete_project(name)
+
+    async def _left(self, name: str) -> Sequence[SessionId]:
+        """What is not removed yet, having asked for all of it to be."""
         while page := (await self._store.list(Query(project=name, limit=100))).items:
             for row in page:
                 await self._sessions.delete(row.session.id)
-        return await self._gone(name)
-
-    async def _gone(self, name: str) -> bool:
-        if any(one.startswith(f"{name}/") for one in await self._store.active()):
-            return False
-        await self._store.delete_project(name)
-        return True
+        return [one for one in await self._store.active() if one.startswith(f"{name}/")]
