@@ -66,6 +66,24 @@ async def test_a_commands_output_and_exit_code_are_its_result(runner: RunnerProc
     assert result["metadata"]["durationMs"] >= 0
 
 
+async def test_fifty_megabytes_of_output_are_kept_and_hold_nobody_up(runner: RunnerProcess) -> None:
+    headers = [*runner.headers.items()]
+    order = prompt("run head -c 50000000 /dev/zero | tr '\\0' x; exit 1")
+    answered = 0
+    async with (
+        reading(runner.url, "POST", "/", headers, order) as reply,
+        asyncio.TaskGroup() as group,
+    ):
+        ended = group.create_task(reply.until("RUN_FINISHED"))
+        while not ended.done():
+            assert (await call(runner, "GET", "/tasks")).status == 200
+            answered += 1
+    (result,) = results(ended.result())
+    assert result["metadata"]["size"] == 50_000_000
+    assert result["content"] == "x" * len(result["content"])
+    assert answered > 1
+
+
 async def test_a_plan_is_a_tool_call_with_its_steps(runner: RunnerProcess) -> None:
     events = await run(runner, "todo plan; build; ship")
     (arguments,) = [json.loads(e["delta"]) for e in events if e["type"] == "TOOL_CALL_ARGS"]

@@ -128,7 +128,8 @@ class Encoder:
     def _result(self, event: Event) -> Event:
         """A result that is too large for the journal goes to the blob store; a preview stays."""
         content = self._redactor.walk(event["content"])
-        if len(_to_json(content)) <= MAX_RESULT_BYTES:
+        is_large = isinstance(content, str) and len(content) > MAX_RESULT_BYTES
+        if not is_large and len(_to_json(content)) <= MAX_RESULT_BYTES:
             return {**event, "content": content}
         return self._shortened(event, "content")
 

@@ -46,13 +46,15 @@ def locked(state_dir: Path) -> Iterator[None]:
 
 
 class Lifecycle:
-    """The end of a process, and the files that say where it stands."""
+    """The end of a process, and the files that say where it stands; those of others go."""
 
     def __init__(self, state_dir: Path, clock: Clock) -> None:
         self._state_dir = state_dir
         self._clock = clock
         self._born = clock.monotonic()
         self._ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        for name in (READY_FILE, EXIT_FILE):
+            (state_dir / name).unlink(missing_ok=True)
 
     def end(self, code: int) -> None:
         """Ask for an orderly end with this exit code; the first call counts."""

@@ -20,6 +20,8 @@ from ambient.runner.confine import Confinement
 PLATFORM_NAMES: Final = frozenset({"AGUI_TOKEN", "BOT_TOKEN"})
 PLATFORM_PREFIX: Final = "AMBIENT_"
 KILL_WAIT_SECONDS: Final = 5.0
+MOST_OUTPUT_BYTES: Final = 100 << 20
+READ_BYTES: Final = 1 << 20
 
 _PR_SET_PDEATHSIG: Final = 1
 _libc = ctypes.CDLL(None)
@@ -65,11 +67,12 @@ class Processes:
             stderr=asyncio.subprocess.STDOUT,
             cwd=cwd or self._folder,
             env={**self._environment, **(more or {})},
+            limit=READ_BYTES,
             preexec_fn=self._before_ours if is_ours else self._before_exec,
         )
         self._groups.add(child.pid)
         try:
-            output, _ = await child.communicate()
+            output = await _all_of(child)
             return Outcome(await child.wait(), output)
         finally:
             _kill(child.pid)
@@ -90,6 +93,20 @@ class Processes:
         """Kill every group that is left."""
         for group in self._groups:
             _kill(group)
+
+
+async def _all_of(child: asyncio.subprocess.Process) -> bytes:
+    """What the child puts out. One that never stops is ended, and its output says so."""
+    parts: list[bytes] = []
+    size = 0
+    while child.stdout is not None and (part := await child.stdout.read(READ_BYTES)):
+        parts.append(part)
+        size += len(part)
+        if size > MOST_OUTPUT_BYTES:
+            parts.append(b"\n[ended here: more than %d bytes of output]\n" % MOST_OUTPUT_BYTES)
+            _kill(child.pid)
+            break
+    return b"".join(parts)
 
 
 def _kill(group: int) -> None:

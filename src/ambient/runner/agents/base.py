@@ -56,7 +56,8 @@ class Commands(Protocol):
     async def run(self, command: Sequence[str], *, cwd: Path | None = None) -> Outcome:
         """Run to the end; cancelled, the whole process group is gone on return.
 
-        Output is stdout and stderr, interleaved as written. Raises OSError: it cannot be started.
+        Output is stdout and stderr, interleaved as written, up to 100 MiB; a command with more is
+        ended, and the output's last line says so. Raises OSError: it cannot be started.
         """
         ...
 
