@@ -7,7 +7,7 @@ the guard before the framework reads or checks anything else of the request.
 import asyncio
 import re
 from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from enum import Enum
 from typing import Annotated, Any, Final
 
@@ -68,7 +68,7 @@ class Bot(Enum):
     PROJECT = "its project"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Declared:
     """A route as its resource declares it. body: bytes; streams: no deadline for the reply."""
 
@@ -76,6 +76,7 @@ class Declared:
     path: str
     endpoint: Callable[..., Any]
     person: Person
+    _: KW_ONLY
     bot: Bot = Bot.NOTHING
     body: int = DEFAULT_BODY
     too_large: type[TooLarge] = TooLarge

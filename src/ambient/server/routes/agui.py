@@ -70,10 +70,10 @@ class AguiRoutes:
         """Each route with its callers."""
         return [
             Declared(
-                method="POST",
-                path=AGUI + "/run",
-                endpoint=self.run,
-                person=Person.EDIT,
+                "POST",
+                AGUI + "/run",
+                self.run,
+                Person.EDIT,
                 bot=Bot.SAME_OWNER,
                 body=self._max_prompt,
                 streams=True,
@@ -81,19 +81,10 @@ class AguiRoutes:
                 extra=RUN_BODY,
             ),
             Declared(
-                method="GET",
-                path=AGUI + "/events",
-                endpoint=self.events,
-                person=Person.VIEW,
-                streams=True,
-                media=(MEDIA_TYPE,),
+                "GET", AGUI + "/events", self.events, Person.VIEW, streams=True, media=(MEDIA_TYPE,)
             ),
             Declared(
-                method="POST",
-                path=AGUI + "/interrupt",
-                endpoint=self.interrupt,
-                person=Person.EDIT,
-                reply=InterruptReply,
+                "POST", AGUI + "/interrupt", self.interrupt, Person.EDIT, reply=InterruptReply
             ),
             *self._lookups(),
             *self._feedback(),
@@ -102,60 +93,30 @@ class AguiRoutes:
     def _lookups(self) -> list[Declared]:
         get, view = "GET", Person.VIEW
         return [
-            Declared(
-                method=get,
-                path=AGUI + "/runs",
-                endpoint=self.runs,
-                person=view,
-                reply=wire.RunList,
-            ),
-            Declared(
-                method=get,
-                path=AGUI + "/runs/{run}",
-                endpoint=self.one_run,
-                person=view,
-                reply=wire.RunReply,
-            ),
-            Declared(
-                method=get,
-                path=AGUI + "/blobs/{ref}",
-                endpoint=self.blob,
-                person=view,
-                media=(OCTETS,),
-            ),
-            Declared(
-                method=get, path=AGUI + "/capabilities", endpoint=self.capabilities, person=view
-            ),
-            Declared(method=get, path=AGUI + "/tasks", endpoint=self.tasks, person=view),
-            Declared(
-                method="POST",
-                path=AGUI + "/tasks/{task}/stop",
-                endpoint=self.stop_task,
-                person=Person.EDIT,
-            ),
-            Declared(
-                method=get,
-                path=AGUI + "/tasks/{task}/output",
-                endpoint=self.task_output,
-                person=view,
-            ),
+            Declared(get, AGUI + "/runs", self.runs, view, reply=wire.RunList),
+            Declared(get, AGUI + "/runs/{run}", self.one_run, view, reply=wire.RunReply),
+            Declared(get, AGUI + "/blobs/{ref}", self.blob, view, media=(OCTETS,)),
+            Declared(get, AGUI + "/capabilities", self.capabilities, view),
+            Declared(get, AGUI + "/tasks", self.tasks, view),
+            Declared("POST", AGUI + "/tasks/{task}/stop", self.stop_task, Person.EDIT),
+            Declared(get, AGUI + "/tasks/{task}/output", self.task_output, view),
         ]
 
     def _feedback(self) -> list[Declared]:
         return [
             Declared(
-                method="POST",
-                path=AGUI + "/feedback",
-                endpoint=self.feedback,
-                person=Person.EDIT,
+                "POST",
+                AGUI + "/feedback",
+                self.feedback,
+                Person.EDIT,
                 body=MAX_FEEDBACK,
                 reply=FeedbackReply,
             ),
             Declared(
-                method="POST",
-                path=ONE + "/runner/feedback",
-                endpoint=self.feedback,
-                person=Person.NOBODY,
+                "POST",
+                ONE + "/runner/feedback",
+                self.feedback,
+                Person.NOBODY,
                 bot=Bot.OWN_SESSION,
                 body=MAX_FEEDBACK,
                 reply=FeedbackReply,

@@ -46,21 +46,9 @@ class DoctorRoutes:
         """Each route with its callers."""
         admin = Person.ADMIN
         return [
-            Declared(method="GET", path=ONE + "/doctor", endpoint=self.doctor, person=Person.VIEW),
-            Declared(
-                method="POST",
-                path=ONE + "/token/rotate",
-                endpoint=self.rotate,
-                person=admin,
-                status=202,
-            ),
-            Declared(
-                method="POST",
-                path=ONE + "/runner/replace",
-                endpoint=self.replace,
-                person=admin,
-                status=202,
-            ),
+            Declared("GET", ONE + "/doctor", self.doctor, Person.VIEW),
+            Declared("POST", ONE + "/token/rotate", self.rotate, admin, status=202),
+            Declared("POST", ONE + "/runner/replace", self.replace, admin, status=202),
         ]
 
     async def doctor(self, project: ProjectName, session: SessionName) -> Response:

@@ -51,29 +51,12 @@ class LoginRoutes:
         """Each route with its callers."""
         return [
             Declared(
-                method="POST",
-                path="/auth/code",
-                endpoint=self.code,
-                person=Person.PLATFORM,
-                body=MAX_BODY,
-                reply=CodeReply,
+                "POST", "/auth/code", self.code, Person.PLATFORM, body=MAX_BODY, reply=CodeReply
             ),
             Declared(
-                method="POST",
-                path="/auth/login",
-                endpoint=self.login,
-                person=Person.ANYONE,
-                body=MAX_BODY,
-                reply=LoginReply,
+                "POST", "/auth/login", self.login, Person.ANYONE, body=MAX_BODY, reply=LoginReply
             ),
-            Declared(
-                method="POST",
-                path="/auth/logout",
-                endpoint=self.logout,
-                person=Person.USER,
-                body=MAX_BODY,
-                status=204,
-            ),
+            Declared("POST", "/auth/logout", self.logout, Person.USER, body=MAX_BODY, status=204),
         ]
 
     async def code(self, request: Request) -> Response:

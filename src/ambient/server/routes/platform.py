@@ -63,47 +63,15 @@ class PlatformRoutes:
         """Each route with its callers."""
         public = Person.ANYONE
         return [
-            Declared(method="GET", path="/health", endpoint=self.health, person=public),
-            Declared(
-                method="GET",
-                path="/healthz",
-                endpoint=self.health,
-                person=public,
-                extra={"operation_id": "healthz"},
-            ),
-            Declared(method="GET", path="/readyz", endpoint=self.ready, person=public),
-            Declared(
-                method="GET",
-                path="/api/version",
-                endpoint=self.version,
-                person=public,
-                reply=VersionReply,
-            ),
-            Declared(method="GET", path="/api/openapi.json", endpoint=self.openapi, person=public),
-            Declared(
-                method="GET", path="/api/cluster-info", endpoint=self.cluster_info, person=public
-            ),
-            Declared(
-                method="GET",
-                path="/api/runner-types",
-                endpoint=self.runner_types,
-                person=public,
-                reply=list[RunnerType],
-            ),
-            Declared(
-                method="GET",
-                path="/api/me",
-                endpoint=self.me,
-                person=Person.USER,
-                bot=Bot.SELF,
-                reply=MeReply,
-            ),
-            Declared(
-                method="GET",
-                path="/api/admin/health",
-                endpoint=self.admin_health,
-                person=Person.PLATFORM,
-            ),
+            Declared("GET", "/health", self.health, public),
+            Declared("GET", "/healthz", self.health, public, extra={"operation_id": "healthz"}),
+            Declared("GET", "/readyz", self.ready, public),
+            Declared("GET", "/api/version", self.version, public, reply=VersionReply),
+            Declared("GET", "/api/openapi.json", self.openapi, public),
+            Declared("GET", "/api/cluster-info", self.cluster_info, public),
+            Declared("GET", "/api/runner-types", self.runner_types, public, reply=list[RunnerType]),
+            Declared("GET", "/api/me", self.me, Person.USER, bot=Bot.SELF, reply=MeReply),
+            Declared("GET", "/api/admin/health", self.admin_health, Person.PLATFORM),
         ]
 
     async def health(self) -> Response:

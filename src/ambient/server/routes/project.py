@@ -91,37 +91,20 @@ class ProjectRoutes:
         user, listed = Person.USER, wire.ProjectList
         chosen, prefs = ONE + "/settings", wire.SettingsReply
         return [
-            Declared(method="GET", path=ALL, endpoint=self.list, person=user, reply=listed),
+            Declared("GET", ALL, self.list, user, reply=listed),
+            Declared("POST", ALL, self.create, user, status=201, reply=one),
+            Declared("GET", ONE, self.get, view, reply=one),
+            Declared("PUT", ONE, self.update, admin, reply=one),
+            Declared("DELETE", ONE, self.delete, admin, status=204),
+            Declared("GET", ONE + "/access", self.access, user, reply=AccessReply),
+            Declared("GET", chosen, self.settings, view, reply=prefs),
+            Declared("PUT", chosen, self.change_settings, admin, reply=prefs),
+            Declared("GET", ONE + "/models", self.models, view, bot=Bot.PROJECT, reply=ModelsReply),
             Declared(
-                method="POST", path=ALL, endpoint=self.create, person=user, status=201, reply=one
-            ),
-            Declared(method="GET", path=ONE, endpoint=self.get, person=view, reply=one),
-            Declared(method="PUT", path=ONE, endpoint=self.update, person=admin, reply=one),
-            Declared(method="DELETE", path=ONE, endpoint=self.delete, person=admin, status=204),
-            Declared(
-                method="GET",
-                path=ONE + "/access",
-                endpoint=self.access,
-                person=user,
-                reply=AccessReply,
-            ),
-            Declared(method="GET", path=chosen, endpoint=self.settings, person=view, reply=prefs),
-            Declared(
-                method="PUT", path=chosen, endpoint=self.change_settings, person=admin, reply=prefs
-            ),
-            Declared(
-                method="GET",
-                path=ONE + "/models",
-                endpoint=self.models,
-                person=view,
-                bot=Bot.PROJECT,
-                reply=ModelsReply,
-            ),
-            Declared(
-                method="GET",
-                path=ONE + "/runner-types",
-                endpoint=self.runner_types,
-                person=view,
+                "GET",
+                ONE + "/runner-types",
+                self.runner_types,
+                view,
                 bot=Bot.PROJECT,
                 reply=list[RunnerType],
             ),

@@ -67,83 +67,38 @@ class SessionRoutes:
         same = Bot.SAME_OWNER
         listed = wire.SessionList
         return [
+            Declared(get, ONE, self.get, view, bot=same, reply=AgenticSession),
+            Declared(get, ALL, self.list, view, bot=Bot.PROJECT, reply=listed),
             Declared(
-                method=get, path=ONE, endpoint=self.get, person=view, bot=same, reply=AgenticSession
-            ),
-            Declared(
-                method=get, path=ALL, endpoint=self.list, person=view, bot=Bot.PROJECT, reply=listed
-            ),
-            Declared(
-                method=get,
-                path=ONE + "/export",
-                endpoint=self.export,
-                person=view,
+                get,
+                ONE + "/export",
+                self.export,
+                view,
                 bot=same,
                 streams=True,
                 media=(wire.JSON, "application/jsonl"),
             ),
-            Declared(
-                method=get, path=ONE + "/pod-events", endpoint=self.process_events, person=view
-            ),
-            Declared(
-                method=get,
-                path=ONE + "/logs",
-                endpoint=self.logs,
-                person=Person.EDIT,
-                media=("text/plain",),
-            ),
+            Declared(get, ONE + "/pod-events", self.process_events, view),
+            Declared(get, ONE + "/logs", self.logs, Person.EDIT, media=("text/plain",)),
         ]
 
     def _writes(self) -> list[Declared]:
         post, put, edit = "POST", "PUT", Person.EDIT
         one = AgenticSession
         return [
+            Declared(post, ALL, self.create, edit, bot=Bot.PROJECT, status=201, reply=CreatedReply),
+            Declared(put, ONE, self.update, edit, reply=one),
+            Declared("PATCH", ONE, self.patch, edit, reply=PatchReply),
+            Declared("DELETE", ONE, self.delete, Person.CREATOR, status=204),
             Declared(
-                method=post,
-                path=ALL,
-                endpoint=self.create,
-                person=edit,
-                bot=Bot.PROJECT,
-                status=201,
-                reply=CreatedReply,
-            ),
-            Declared(method=put, path=ONE, endpoint=self.update, person=edit, reply=one),
-            Declared(method="PATCH", path=ONE, endpoint=self.patch, person=edit, reply=PatchReply),
-            Declared(
-                method="DELETE", path=ONE, endpoint=self.delete, person=Person.CREATOR, status=204
+                post, ONE + "/start", self.start, edit, bot=Bot.SAME_OWNER, status=202, reply=one
             ),
             Declared(
-                method=post,
-                path=ONE + "/start",
-                endpoint=self.start,
-                person=edit,
-                bot=Bot.SAME_OWNER,
-                status=202,
-                reply=one,
+                post, ONE + "/stop", self.stop, edit, bot=Bot.SAME_OWNER, status=202, reply=one
             ),
-            Declared(
-                method=post,
-                path=ONE + "/stop",
-                endpoint=self.stop,
-                person=edit,
-                bot=Bot.SAME_OWNER,
-                status=202,
-                reply=one,
-            ),
-            Declared(
-                method=put, path=ONE + "/displayname", endpoint=self.rename, person=edit, reply=one
-            ),
-            Declared(
-                method=post, path=ONE + "/model", endpoint=self.set_model, person=edit, reply=one
-            ),
-            Declared(
-                method=post,
-                path=ONE + "/clone",
-                endpoint=self.clone,
-                person=Person.VIEW,
-                status=201,
-                reply=one,
-            ),
+            Declared(put, ONE + "/displayname", self.rename, edit, reply=one),
+            Declared(post, ONE + "/model", self.set_model, edit, reply=one),
+            Declared(post, ONE + "/clone", self.clone, Person.VIEW, status=201, reply=one),
         ]
 
     async def create(self, request: Request, project: ProjectName, body: CreateSession) -> Response:

@@ -32,41 +32,22 @@ class WorkspaceRoutes:
         """Each route with its callers."""
         view, edit = Person.VIEW, Person.EDIT
         return [
+            Declared("GET", ONE + "/workspace", self.list, view, reply=FileList),
+            Declared("GET", FILE, self.read, view, media=(OCTETS,)),
             Declared(
-                method="GET",
-                path=ONE + "/workspace",
-                endpoint=self.list,
-                person=view,
-                reply=FileList,
-            ),
-            Declared(method="GET", path=FILE, endpoint=self.read, person=view, media=(OCTETS,)),
-            Declared(
-                method="PUT",
-                path=FILE,
-                endpoint=self.write,
-                person=edit,
+                "PUT",
+                FILE,
+                self.write,
+                edit,
                 body=self._max_upload,
                 too_large=FileTooLarge,
                 extra=_RAW_BODY,
             ),
-            Declared(method="DELETE", path=FILE, endpoint=self.delete, person=edit),
-            Declared(
-                method="GET",
-                path=ONE + "/git/status",
-                endpoint=self.git_status,
-                person=view,
-                reply=GitStatus,
-            ),
-            Declared(
-                method="GET",
-                path=ONE + "/git/list-branches",
-                endpoint=self.list_branches,
-                person=view,
-            ),
-            Declared(
-                method="GET", path=ONE + "/repos/status", endpoint=self.repos_status, person=view
-            ),
-            Declared(method="GET", path=ONE + "/mcp/status", endpoint=self.mcp_status, person=view),
+            Declared("DELETE", FILE, self.delete, edit),
+            Declared("GET", ONE + "/git/status", self.git_status, view, reply=GitStatus),
+            Declared("GET", ONE + "/git/list-branches", self.list_branches, view),
+            Declared("GET", ONE + "/repos/status", self.repos_status, view),
+            Declared("GET", ONE + "/mcp/status", self.mcp_status, view),
         ]
 
     async def list(
