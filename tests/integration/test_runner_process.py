@@ -55,6 +55,14 @@ def test_a_runner_whose_folder_was_removed_ends_by_itself(tmp_path: Path) -> Non
         assert runner.process.wait(10) == 0
 
 
+def test_with_a_malformed_digests_file_the_runner_refuses_to_start(tmp_path: Path) -> None:
+    env = launch_env(tmp_path, mint(), token=mint())
+    (tmp_path / "place" / "agui-token-digests").write_text("truncat")
+    ended = subprocess.run(COMMAND, env=env, capture_output=True, timeout=20, check=False)
+    assert ended.returncode == 2
+    assert "line 1 is not 64 lowercase hex digits" in ended.stderr.decode()
+
+
 def test_without_a_digest_the_runner_refuses_to_start_and_says_what_is_missing(
     tmp_path: Path,
 ) -> None:

@@ -26,21 +26,8 @@ async def run(runner: RunnerProcess, text: str, **more: Any) -> Events:
         assert reply.head.status == 200
         found = [event async for _, event in reply.events()]
         assert reply.ended
-    verify_run(joined(found, more))
+    verify_run(found)
     return found
-
-
-def joined(events: Events, order: dict[str, Any]) -> Events:
-    """A run that answers a question, with the question's call as its reader knows it already."""
-    if not order.get("resume"):
-        return events
-    results = [event for event in events if event["type"] == "TOOL_CALL_RESULT"]
-    calls = [
-        {"id": event["toolCallId"], "type": "function", "function": {"name": "x", "arguments": ""}}
-        for event in results[:1]
-    ]
-    known = {"id": "known", "role": "assistant", "toolCalls": calls}
-    return [events[0], {"type": "MESSAGES_SNAPSHOT", "messages": [known]}, *events[1:]]
 
 
 def spoken(events: Events, role: str = "assistant") -> str:

@@ -15,7 +15,8 @@ from ambient.runner.order import RunOrder
 from ambient.runner.place import Place
 from ambient.runner.workspace import pieces
 
-MAX_RUN_BYTES: Final = 10 << 20
+MAX_RUN_BYTES: Final = 256 << 20
+"""A prompt has ten mebibytes at the server's door; the history of a long session comes on top."""
 MAX_FEEDBACK_BYTES: Final = 256 << 10
 _SSE: Final = [
     (b"content-type", b"text/event-stream"),
