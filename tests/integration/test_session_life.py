@@ -148,6 +148,25 @@ async def test_a_question_survives_a_stop_and_is_answered_in_a_new_incarnation(
     assert body["forwardedProps"]["ambient"]["history"] == []
 
 
+async def test_a_prompt_may_follow_a_start_at_once(world: World) -> None:
+    session = await world.running("work")
+    await world.runner.begin(session)
+    await world.runner.finish(session)
+    await world.sessions.stop(session)
+    with pytest.raises(NotRunning):
+        await world.send(session, "while it stops")
+    await world.sessions.start(session)
+    await world.send(session, "while it stops, and shall start again")
+    await world.settle(session)
+    await world.sessions.stop(session)
+    await world.settle(session)
+    await world.sessions.start(session)
+    assert (await world.get(session)).phase is Phase.STOPPED
+    await world.send(session, "before the start was seen")
+    await world.settle(session)
+    assert world.handed(session)[-1] == "before the start was seen"
+
+
 async def test_a_users_stop_withdraws_the_queue_and_no_other_does(world: World) -> None:
     session = await world.running("work", inactivity_timeout=60)
     await world.runner.begin(session)

@@ -16,7 +16,7 @@ from ambient.core.errors import (
     RunNotFound,
     Unavailable,
 )
-from ambient.core.lifecycle import Phase
+from ambient.core.lifecycle import TERMINAL, Phase
 from ambient.core.model import (
     MAX_QUEUE,
     Head,
@@ -27,11 +27,11 @@ from ambient.core.model import (
     RunStatus,
     Session,
     SessionId,
+    Wanted,
 )
 from ambient.core.ports import Clock, EventLog, NewId, RunnerClient, SessionStore, Wake
 from ambient.core.queue import Admission, Strategy, admit
 
-TAKES_PROMPTS: Final = frozenset({Phase.PENDING, Phase.CREATING, Phase.RUNNING})
 _FROM_PEOPLE: Final = frozenset({"user", "system", "developer"})
 _ANSWER: Final = "ask_user_question_response"
 """metadata.type of the existing web client's answers."""
@@ -78,8 +78,9 @@ class Prompts:
             return Sent(run=existing, status="existing")
         recent, _ = await self._log.runs(session, limit=MAX_QUEUE)
         prompt = self._prompt(caller, found, head, {**body, "messages": new_messages(body, recent)})
-        if found.phase not in TAKES_PROMPTS or found.deleted_at is not None:
-            raise NotRunning(phase=found.phase)
+        if not _takes_prompts(found):
+            phase = found.phase if found.phase in TERMINAL else Phase.STOPPING
+            raise NotRunning(phase=phase)
         how = admit(head, await self._strategy(found, body), prompt.resume, found.features)
         await self._refuse_second_answer(session, prompt)
         result = await self._log.enqueue(session, _admitted(prompt, how), front=how.front)
@@ -254,6 +255,12 @@ def _answers(
         {"interruptId": one["id"], "status": "resolved", "payload": last.get("content")}
         for one in head.open_interrupts
     ]
+
+
+def _takes_prompts(session: Session) -> bool:
+    """Whether it runs and shall go on, or is about to: what was asked for may not be seen yet."""
+    shall_run = session.wanted is Wanted.RUNNING and session.deleted_at is None
+    return shall_run and not session.resting
 
 
 def _admitted(prompt: Prompt, how: Admission) -> Prompt:
