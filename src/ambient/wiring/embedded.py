@@ -7,6 +7,7 @@ comes back over the same data folder finds and adopts them.
 import asyncio
 import signal
 import socket
+import sys
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -60,6 +61,7 @@ from ambient.wiring.orders import launch_orders
 from ambient.wiring.system import SystemClock, new_id
 
 Loop = Callable[[], Coroutine[Any, Any, None]]
+SWITCH_SECONDS: Final = 0.0005
 DEFAULT_PROJECT: Final = "default"
 
 
@@ -294,6 +296,8 @@ def run(
             ),
         ]
     )
+    # The database's threads wait for the interpreter less long behind a busy event loop.
+    sys.setswitchinterval(SWITCH_SECONDS)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(serve(settings, data, listener, ready, tuning))
 
