@@ -261,9 +261,9 @@ class World:
         self.care = Care(self.ports, Rules(), self.woken.append)
         self.reconciler = Reconciler(store=self.store, engine=self.engine, clock=self.clock)
         self.reconciler.add("life", Life(self.ports, self.limits))
-        self.reconciler.add("care", self.care)
         self.reconciler.add("desired", Desire(self.ports))
         self.reconciler.add("handover", Handing(self.ports))
+        self.reconciler.add("care", self.care)
         self.reconciler.add("folding", Folding(self.log, self.clock))
 
     def new_id(self) -> str:

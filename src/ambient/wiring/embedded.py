@@ -183,9 +183,9 @@ def _assemble(ground: _Ground) -> tuple[Platform, tuple[Loop, ...]]:
     )
     care = Care(ports, ground.tuning.rules, reconciler.wake)
     reconciler.add("life", Life(ports, ground.tuning.limits))
-    reconciler.add("care", care)
     reconciler.add("desired", Desire(ports))
     reconciler.add("handover", Handing(ports))
+    reconciler.add("care", care)
     reconciler.add("folding", Folding(log, clock))
     services = replace(
         _services(ground, ports, reconciler.wake),

@@ -7,7 +7,7 @@ so the loop can be killed between any two and goes on from what it finds.
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NamedTuple
 
 from ambient.contract.events import PHASE_CHANGED, Kind, blob_refs
 from ambient.contract.resources import Condition
@@ -30,7 +30,15 @@ from ambient.core.decide import (
 )
 from ambient.core.errors import EngineBusy, RunnerRejectedToken, StaleGeneration, Unavailable
 from ambient.core.lifecycle import TERMINAL, Phase, Signal, next_phase
-from ambient.core.model import Ending, Observed, Session, SessionId, Wanted, with_condition
+from ambient.core.model import (
+    Ending,
+    Head,
+    Observed,
+    Session,
+    SessionId,
+    Wanted,
+    with_condition,
+)
 from ambient.core.ports import Place
 from ambient.core.reconcile.ports import Ports
 from ambient.core.rotation import first
@@ -40,6 +48,14 @@ DRAIN: Final = timedelta(seconds=10)
 BUSY_DELAY: Final = timedelta(seconds=1)
 MAX_STEPS: Final = 12
 """Steps of one look; more than any life needs, so a loop of decisions cannot spin."""
+
+
+class Sight(NamedTuple):
+    """What an action is decided on."""
+
+    session: Session
+    seen: Observed
+    head: Head
 
 
 class Life:
@@ -59,7 +75,7 @@ class Life:
             action = decide(found, seen, head, self._p.clock.now(), limits)
             if isinstance(action, Wait | Follow):
                 return await self._at_ease(found, action)
-            await self._act(found, seen, action)
+            await self._act(Sight(found, seen, head), action)
             if isinstance(action, Erase):
                 return None
         return 0
@@ -78,14 +94,15 @@ class Life:
             return None
         return max((action.until - self._p.clock.now()).total_seconds(), 0.05)
 
-    async def _act(self, session: Session, seen: Observed, action: Action) -> None:
+    async def _act(self, sight: Sight, action: Action) -> None:
+        session = sight.session
         match action:
             case Report():
                 await self._report(session, action)
             case Launch():
-                await self._launch(session)
+                await self._launch(session, sight.head)
             case Greet():
-                await self._greet(session, seen)
+                await self._greet(session, sight.seen)
             case Close(ending=ending):
                 await self._close(session, ending)
             case Stop(grace=grace):
@@ -137,10 +154,11 @@ class Life:
         )
         return {**fields, "conditions": with_condition(session, ready, now)}
 
-    async def _launch(self, session: Session) -> None:
-        if session.generation == 0 and (prompt := first_prompt(session, self._p.new_id)):
-            await self._p.log.enqueue(session.id, prompt, front=True)
-        await self._p.engine.remove(session)
+    async def _launch(self, session: Session, head: Head) -> None:
+        if session.generation == 0:
+            await self._queue_first_prompt(session, head)
+        else:
+            await self._p.engine.remove(session)
         session = await self._next_incarnation(session)
         try:
             place = await self._p.engine.take_place(session)
@@ -154,6 +172,12 @@ class Life:
                 retry_at=self._p.clock.now() + BUSY_DELAY,
                 message=str(exc),
             )
+
+    async def _queue_first_prompt(self, session: Session, head: Head) -> None:
+        """For a session that was not made through the API, which has queued it already."""
+        prompt = first_prompt(session, self._p.new_id)
+        if prompt is not None and not head.queued and not head.runs:
+            await self._p.log.enqueue(session.id, prompt, front=True)
 
     async def _next_incarnation(self, session: Session) -> Session:
         told = session.spec_generation if _nothing_to_bring(session) else 0

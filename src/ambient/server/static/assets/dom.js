@@ -44,12 +44,13 @@ function ago(moment) {
 /** What went wrong, what to do next, and details for who asks. */
 export function problem(error) {
   const details = [error.code, error.requestId && `request ${error.requestId}`].filter(Boolean);
+  const fields = (error.fields ?? []).filter((one) => !error.message.includes(one.message));
   return h(
     "div",
     { class: "problem", role: "alert" },
     h("p", {}, h("strong", {}, error.message)),
     error.hint && h("p", {}, error.hint),
-    ...(error.fields ?? []).map((one) => h("p", {}, `${one.field}: ${one.message}`)),
+    fields.map((one) => h("p", {}, `${one.field}: ${one.message}`)),
     details.length > 0 &&
       h("details", {}, h("summary", {}, "Details"), h("code", {}, details.join(" · "))),
   );
