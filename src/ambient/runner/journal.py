@@ -8,6 +8,7 @@ further behind, so a slow one costs nothing but its own time.
 import asyncio
 import logging
 import os
+from bisect import bisect_right
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Iterator
 from pathlib import Path
@@ -55,6 +56,10 @@ class _Batch:
             return self._framed
         start = max(after + 1, self.first)
         return frames(start, self.events[start - self.first : until - self.first + 1])
+
+
+def _last_of(batch: _Batch) -> int:
+    return batch.last
 
 
 class Journal:
@@ -252,7 +257,7 @@ class Journal:
         if after >= limit:
             return b"", after
         if self._window and self._window[0].first <= after + 1:
-            batch = next(one for one in self._window if one.last > after)
+            batch = self._window[bisect_right(self._window, after, key=_last_of)]
             return batch.framed(after, limit), min(batch.last, limit)
         found = await asyncio.to_thread(self._lines.read, after)
         found = found[: limit - after]
