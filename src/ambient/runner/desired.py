@@ -39,6 +39,7 @@ class Desired:
         self._clock = clock
         self._model = model
         self._wanted: DesiredState | None = None
+        self._applied: DesiredState | None = None
         self._observed = 0
         self._repos: dict[str, RepoReport] = {}
         self._workflow: WorkflowReport | None = None
@@ -95,10 +96,14 @@ class Desired:
         wanted = self._wanted
         if wanted is None:
             return
+        if self._applied is wanted:
+            await self._apply_model(wanted)  # all that waits for the end of a run
+            return
         await self._apply_repos(wanted)
         await self._apply_workflow(wanted)
         await self._apply_model(wanted)
         self._apply_mcp_servers(wanted.mcp_servers)
+        self._applied = wanted
         if self._wanted is wanted:
             self._observed = wanted.generation
 
