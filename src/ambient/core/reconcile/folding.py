@@ -28,6 +28,8 @@ class Folding:
         seq, at = self._folded.get(session, (0, float("-inf")))
         head = await self._log.head(session)
         if head.last_seq - seq < FOLD_EVERY:
+            if head.active_run is None:
+                self._folded.pop(session, None)
             return None
         early = at + PAUSE_SECONDS - self._clock.monotonic()
         if early > 0:

@@ -35,7 +35,10 @@ class Handing:
         if head.active_run is not None and not head.active_started and _given_up(found):
             await self._cancel(found, head.active_run)
             return None
-        if found.phase is not Phase.RUNNING or not found.live or not self._in_place(found):
+        if found.phase is not Phase.RUNNING or not found.live:
+            self._sent.pop(session, None)
+            return None
+        if not self._in_place(found):
             return None
         if head.active_started:
             return None
