@@ -265,7 +265,7 @@ class Page {
     }
     try {
       const text = await (await request(`${this.api}/logs?tail=200`)).text();
-      fill(this.log, h("pre", { class: "terminal", tabindex: 0, "aria-label": "Runner log" }, text || "The log is empty."));
+      fill(this.log, h("pre", { class: "terminal", role: "group", tabindex: 0, "aria-label": "Runner log" }, text || "The log is empty."));
     } catch (error) {
       fill(this.log, problem(error));
     }

@@ -1,7 +1,7 @@
 // The timeline: one article per item of the fold, made once and then kept up to date.
 
 import { pieces } from "./ansi.js";
-import { fill, h, say, timeOf } from "./dom.js";
+import { fill, h, problem, say, timeOf } from "./dom.js";
 
 const LONG = 200; // lines of a result that are shown without being asked for
 const VERBS = {
@@ -146,9 +146,9 @@ function factsOf(item, outcome) {
 function bodyOf(item, actions) {
   const found = [];
   if (item.name === "Write" && item.input) {
-    found.push(h("pre", { tabindex: 0, "aria-label": "Content" }, String(item.input.content ?? "")));
+    found.push(h("pre", { role: "group", tabindex: 0, "aria-label": "Content" }, String(item.input.content ?? "")));
   } else if (!VERBS[item.name] && item.text) {
-    found.push(h("pre", { tabindex: 0, "aria-label": "Arguments" }, item.text));
+    found.push(h("pre", { role: "group", tabindex: 0, "aria-label": "Arguments" }, item.text));
   }
   if (item.result !== undefined) found.push(output(item, actions));
   return found;
@@ -156,7 +156,7 @@ function bodyOf(item, actions) {
 
 function output(item, actions) {
   const lines = item.result.split("\n");
-  const pre = h("pre", { class: "terminal", tabindex: 0, "aria-label": "Result" });
+  const pre = h("pre", { class: "terminal", role: "group", tabindex: 0, "aria-label": "Result" });
   const show = (text) => fill(pre, pieces(text).map((one) => h("span", { class: one.names }, one.text)));
   const hint = h("p");
   if (lines.length > LONG) {
@@ -169,7 +169,14 @@ function output(item, actions) {
   } else show(item.result || "(no output)");
   const { ref, size } = item.metadata ?? {};
   if (ref) {
-    const load = async () => show(await actions.blob(ref));
+    const load = async () => {
+      try {
+        show(await actions.blob(ref));
+        hint.remove();
+      } catch (error) {
+        fill(hint, problem(error));
+      }
+    };
     hint.append(`This is the beginning of ${size ?? "many"} bytes. `);
     hint.append(h("button", { type: "button", onclick: load }, "Show everything"));
   }
