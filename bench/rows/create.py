@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from bench.platform import Platform, platform
 from bench.row import Row, bench, median, milliseconds, per_second, percentile, reached
 
-COLD = {"AMBIENT_WARM_POOL": "0"}
+COLD = {"AMBIENT_WARM_PLACES": "0"}
 
 
 @bench("create", seconds=90)

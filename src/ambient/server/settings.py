@@ -80,6 +80,8 @@ class ServerSettings(BaseSettings):
     limit_owner: bool = False
     """Whether the limits above hold for the owner too. The owner of a machine has its power anyway;
     tests switch this on."""
+    warm_places: NonNegativeInt = 2
+    """Runners that wait, so that a session starts at once; each costs some 15 MB. 0: none."""
     drain_seconds: NonNegativeInt = 30
     """Time that open requests get when the server ends."""
 

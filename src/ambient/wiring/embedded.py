@@ -121,7 +121,7 @@ async def platform(
 
     Bot tokens of living runners are renewed before anything else (tokens.md).
     """
-    tuning = tuning or Tuning()
+    tuning = tuning or Tuning(engine=LocalOptions(pool_size=settings.warm_places))
     async with await Database.open(f"sqlite:///{data.database}") as database:
         keys = SqlKeyStore(database)
         bots = BotTokens(keys, tuning.clock, key_life=tuning.engine.key_life, life=tuning.bot_life)
