@@ -13,6 +13,8 @@ from ambient.core.service.history import conversation
 FOLD_EVERY: Final = 20_000
 """Events. What a reader may have to fold by itself at most, which takes some 0.1 s."""
 PAUSE_SECONDS: Final = 2.0
+REMEMBERED: Final = 1_000
+"""Sessions whose last fold is remembered; of a forgotten one the stored fold is read once more."""
 
 
 class Folding:
@@ -28,12 +30,12 @@ class Folding:
         seq, at = self._folded.get(session, (0, float("-inf")))
         head = await self._log.head(session)
         if head.last_seq - seq < FOLD_EVERY:
-            if head.active_run is None:
-                self._folded.pop(session, None)
             return None
         early = at + PAUSE_SECONDS - self._clock.monotonic()
         if early > 0:
             return early
         found = await conversation(self._log, session)
         self._folded[session] = (found.seq, self._clock.monotonic())
+        if len(self._folded) > REMEMBERED:
+            self._folded.pop(next(iter(self._folded)))
         return None
