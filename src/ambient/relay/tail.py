@@ -29,6 +29,7 @@ ACK_SECONDS: Final = 1.0
 SILENCE_SECONDS: Final = 0.25
 """A runner that does not say where its journal ends has reached the end when it is silent for so
 long after the stream was opened."""
+_NO_EVENT: Final = (1 << 53) - 1
 _DECODE: Final = msgspec.json.Decoder(dict)
 
 
@@ -79,7 +80,8 @@ class Tail:
         of earlier ones."""
         if self._journal is not None:
             return
-        async with self._client.events(self.session) as response:
+        # After its end: what it has said is asked for once it is known how much is stored.
+        async with self._client.events(self.session, after=_NO_EVENT) as response:
             current = response.headers.get(JOURNAL_HEADER)
             served = response.headers.get(JOURNALS_HEADER, "")
         if not current:

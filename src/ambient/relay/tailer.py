@@ -60,15 +60,16 @@ class Tailer:
 
     async def run(self) -> None:
         """Follow what is to be followed, until cancelled."""
-        try:
-            async with asyncio.TaskGroup() as group:
-                self._group = group
-                for tail in self._tails.values():
-                    self._start(tail)
+        async with asyncio.TaskGroup() as group:
+            self._group = group
+            for tail in self._tails.values():
+                self._start(tail)
+            try:
                 await asyncio.Event().wait()
-        finally:
-            self._group = None
-            self._tasks.clear()
+            finally:
+                # From here on the group takes no new task, and whoever asks need not know.
+                self._group = None
+                self._tasks.clear()
 
     def follow(self, session: SessionId) -> None:
         if session not in self._tails:
