@@ -80,6 +80,8 @@ SERVER_FILE: Final = "server.json"
 
 # The workspace's folders, which always exist (api.md 3.12)
 WORKSPACE_DIRS: Final = ("artifacts", "file-uploads", "repos", "workflows")
+HOME_DIR: Final = ".home"
+"""The agent's HOME in the workspace, where none is given."""
 
 DEFAULT_PORT: Final = 8080
 DEFAULT_RUNNER_PORT: Final = 8001

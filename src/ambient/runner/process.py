@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from ambient.contract.launch import LaunchSpec
+from ambient.contract.names import HOME_DIR
 from ambient.runner.agents.base import Outcome
 from ambient.runner.confine import Confinement
 
@@ -28,8 +29,13 @@ _libc = ctypes.CDLL(None)
 
 
 def child_environment(environ: Mapping[str, str], launch: LaunchSpec) -> dict[str, str]:
-    """What a child sees: the runner's environment, the session's variables, and no tokens."""
-    found = {**environ, **launch.secret_env, **launch.env}
+    """What a child sees: the runner's environment, the session's variables, and no tokens.
+
+    Where nobody set a HOME, it is the session's own, so that no session leaves another one a
+    configuration behind.
+    """
+    home = {"HOME": f"{launch.workspace}/{HOME_DIR}"}
+    found = {**home, **environ, **launch.secret_env, **launch.env}
     return {
         name: value
         for name, value in found.items()

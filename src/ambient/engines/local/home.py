@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from ambient.contract.names import WORKSPACE_DIRS
+from ambient.contract.names import HOME_DIR, WORKSPACE_DIRS
 from ambient.core.model import SessionId
 from ambient.engines.local.place import Place, safe_name
 
@@ -61,7 +61,7 @@ class Home:
     def make_workspace(self, session: SessionId) -> Path:
         """See that the workspace is there with the folders that it always has."""
         folder = self.workspace(session)
-        for name in WORKSPACE_DIRS:
+        for name in (*WORKSPACE_DIRS, HOME_DIR):
             (folder / name).mkdir(mode=0o700, parents=True, exist_ok=True)
         return folder
 
