@@ -4,7 +4,9 @@ import json
 import os
 import resource
 import signal
+import socket
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -14,6 +16,8 @@ import pytest
 from ambient.contract.tokens import digest, read_digests
 from ambient.core.errors import EngineBusy
 from ambient.core.memory import MemoryDatabase
+from ambient.engines.local.forkserver import short
+from ambient.engines.local.home import remove_tree
 from ambient.engines.local.process import process_of
 from support.local import FAKE, Local, a_record, a_session, a_spec, ended, local, options
 from support.relay import eventually
@@ -241,6 +245,51 @@ async def test_a_fork_server_that_died_is_replaced_and_its_runners_stay(here: Lo
         assert (await here.until(first, "gone")).reason == "RunnerLost"
 
 
+async def test_a_fork_server_that_nobody_needs_ends_with_what_is_nobodys(tmp_path: Path) -> None:
+    session, database = a_session(), MemoryDatabase()
+    chosen = options((*FAKE, "--idle=0.3"), pool_size=1)
+    async with local(tmp_path, chosen, database=database, last=False) as here:
+        trail = await here.launch(session)
+        await here.until(session, "ready")
+        await eventually("a warm place", lambda: _warm(tmp_path))
+        [warm] = _warm(tmp_path)
+        server = parent_of(trail["pid"])
+    await eventually("the warm one has ended", lambda: process_of(warm) is None)
+    assert process_of(server) is not None, "it has a runner to look after"
+    assert process_of(trail["pid"]) is not None
+    os.kill(trail["pid"], signal.SIGKILL)
+    await eventually("it has ended too", lambda: process_of(server) is None)
+    async with local(tmp_path, options(), database=database) as here, ended(here, session):
+        seen = await here.engine.observe(session)
+        assert seen.ending is not None
+        assert seen.ending.signal == signal.SIGKILL
+
+
+async def test_a_runner_whose_data_folder_was_removed_ends(tmp_path: Path) -> None:
+    session, home = a_session(), tmp_path / "home"
+    chosen = options((*FAKE, "--idle=0.3"))
+    async with local(home, chosen, last=False) as here:
+        trail = await here.launch(session)
+        await here.until(session, "ready")
+    remove_tree(home)
+    await eventually("it has ended", lambda: process_of(trail["pid"]) is None)
+
+
+@pytest.mark.parametrize("key", [b"", b"\n", b"0" * 64 + b"\n"])
+async def test_without_the_key_the_fork_server_obeys_nobody(here: Local, key: bytes) -> None:
+    session = a_session()
+    async with ended(here, session):
+        await here.launch(session)
+        [path] = (here.home / "run").glob("*.sock")
+        with socket.socket(socket.AF_UNIX) as line, short(path) as name:
+            line.settimeout(5)
+            line.connect(name)
+            line.sendall(key + b'{"number": 1}\n' * 2)
+            with suppress(ConnectionResetError):
+                assert line.recv(1) == b""
+        assert [one.stat().st_mode & 0o777 for one in (here.home / "run").glob("*.key")] == [0o600]
+
+
 async def test_a_runner_killed_by_others_takes_its_children_with_it_at_the_stop(
     here: Local,
 ) -> None:
@@ -295,6 +344,11 @@ async def test_notes_of_a_removed_session_are_not_another_ones(here: Local) -> N
         await here.launch(other)
         await here.engine.remove(one, everything=True)
         assert (await here.until(other, "ready")).alive
+
+
+def _warm(home: Path) -> list[int]:
+    found = [json.loads(one.read_text()) for one in home.glob("places/warm-*/identity.json")]
+    return [one["pid"] for one in found]
 
 
 def parent_of(pid: int) -> int:

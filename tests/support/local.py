@@ -28,7 +28,7 @@ from ambient.engines.local.process import send
 from ambient.wiring.system import SystemClock
 
 TESTS: Final = Path(__file__).parent.parent
-FAKE: Final = (sys.executable, "-m", "support.fake_forkserver")
+FAKE: Final = (sys.executable, "-m", "support.fake_forkserver", "--idle=5")
 AT_ONCE: Final = timedelta(0)
 SECONDS: Final = 10
 

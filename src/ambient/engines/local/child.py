@@ -52,20 +52,25 @@ def _move_in(order: Order) -> None:
         signal.signal(number, signal.SIG_DFL)
     place = _lock(state / LOCK_FILE)
     _redirect(state / LOG_FILE)
-    me = process_of(os.getpid())
-    if me is None:
-        raise RuntimeError("/proc does not know this process")
-    who = Identity(
-        place=order.place, process=me, session=order.session, generation=order.generation
-    )
-    write_json(state / IDENTITY_FILE, who.to_json())
-    os.close(place)  # the runner takes it for itself
     for name, value in order.limits.items():
         _limit(getattr(resource, f"RLIMIT_{name}"), value)
     os.environ.clear()
     os.environ.update(order.env)
     os.chdir(order.cwd)
     Path("/proc/self/comm").write_text(_NAME)
+    _say_who(order)
+    os.close(place)  # the runner takes it for itself
+
+
+def _say_who(order: Order) -> None:
+    """The last step: who reads it knows that nothing is left to be done before the runner runs."""
+    me = process_of(os.getpid())
+    if me is None:
+        raise RuntimeError("/proc does not know this process")
+    who = Identity(
+        place=order.place, process=me, session=order.session, generation=order.generation
+    )
+    write_json(Path(order.state_dir) / IDENTITY_FILE, who.to_json())
 
 
 def _lock(path: Path) -> int:

@@ -4,11 +4,16 @@ Started by `launcher`, run by wiring/forkserver.py, which hands in what a runner
 process of its own and outlives the server, so that it can say how each runner ended: `exit.json`,
 for those that did not say it themselves. Only the socket tells it anything; it has one thread and
 no event loop, so what it forks is a clean process.
+
+Whoever connects shows a key first. It is in a file beside the socket: Landlock keeps an agent from
+reading that, but not from connecting, and who may order runners may run anything, unconfined.
 """
 
 import contextlib
 import gc
+import hmac
 import os
+import secrets
 import selectors
 import signal
 import socket
@@ -22,29 +27,33 @@ from typing import Final
 from ambient.engines.local.child import Run
 from ambient.engines.local.nursery import Nursery, say
 from ambient.engines.local.order import MAX_LINE, Order
+from ambient.engines.local.place import write_file
 
 ONCE: Final = "--once"
 IDLE_SECONDS: Final = 60.0
-"""It ends after so long without a server to serve and a runner to look after."""
+"""After so long without a server it ends the runners that are nobody's; then, if none is left to
+look after, itself."""
 _CREDENTIALS: Final = struct.Struct("3i")
 _BACKLOG: Final = 128
 
 
-def main(arguments: Sequence[str], run: Run) -> int:
+def main(arguments: Sequence[str], run: Run, *, idle_seconds: float = IDLE_SECONDS) -> int:
     """Serve at the socket named, or start the one runner that stdin orders. Returns 0 as soon as a
     process of its own has taken over."""
     if list(arguments) == [ONCE]:
         return _once(run)
-    return _daemon(Path(arguments[0]), run)
+    return _daemon(Path(arguments[0]), run, idle_seconds)
 
 
-def _daemon(path: Path, run: Run) -> int:
+def _daemon(path: Path, run: Run, idle_seconds: float) -> int:
+    key = secrets.token_hex(32)
+    write_file(key_file(path), key.encode())
     listener = listen(path)
     if os.fork():
         return 0
     os.setsid()
     _hang_up()
-    ForkServer(listener, run).serve()
+    ForkServer(listener, run, key, idle_seconds=idle_seconds).serve()
     path.unlink(missing_ok=True)
     os._exit(0)
 
@@ -70,6 +79,11 @@ def _hang_up() -> None:
     os.close(nothing)
 
 
+def key_file(path: Path) -> Path:
+    """Where the key of the fork server at this socket is."""
+    return path.with_suffix(".key")
+
+
 def listen(path: Path) -> socket.socket:
     """A socket that listens at the path. Whoever listened there before is no longer found."""
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -92,12 +106,17 @@ def short(path: Path) -> Iterator[str]:
 
 
 class ForkServer:
-    """Serves one listening socket. run: what a child does. idle_seconds: see IDLE_SECONDS."""
+    """Serves one listening socket. run: what a child does. key: what each who connects says first.
+    idle_seconds: see IDLE_SECONDS. Raises ValueError without a key."""
 
     def __init__(
-        self, listener: socket.socket, run: Run, *, idle_seconds: float = IDLE_SECONDS
+        self, listener: socket.socket, run: Run, key: str, *, idle_seconds: float = IDLE_SECONDS
     ) -> None:
+        if not key:
+            raise ValueError("a fork server without a key would obey anyone")
         self._listener = listener
+        self._key = key.encode()
+        self._trusted: set[socket.socket] = set()
         self._idle_seconds = idle_seconds
         self._inputs: dict[socket.socket, bytes] = {}
         self._selector = selectors.DefaultSelector()
@@ -118,14 +137,17 @@ class ForkServer:
         # What is imported is there to stay: unwatched, its pages stay shared with every child.
         gc.collect()
         gc.freeze()
-        idle_since = time.monotonic()
+        alone_since = time.monotonic()
         while not told_to_end:
-            busy = bool(self._inputs or self._nursery)
-            if busy:
-                idle_since = time.monotonic()
-            elif time.monotonic() - idle_since >= self._idle_seconds:
-                return
-            self._step(None if busy else self._idle_seconds)
+            self._step(None if self._inputs else self._idle_seconds)
+            now = time.monotonic()
+            if self._inputs:
+                alone_since = now
+            elif now - alone_since >= self._idle_seconds:
+                alone_since = now
+                self._nursery.end_the_useless()
+                if not self._nursery:
+                    return
 
     def _step(self, timeout: float | None) -> None:
         for key, _ in self._selector.select(timeout):
@@ -159,11 +181,19 @@ class ForkServer:
         *lines, rest = (self._inputs[client] + chunk).split(b"\n")
         self._inputs[client] = rest
         for line in lines:
-            self._obey(client, line)
+            if client in self._inputs:
+                self._obey(client, line)
         if not chunk or len(rest) > MAX_LINE:
             self._drop(client)
 
     def _obey(self, client: socket.socket, line: bytes) -> None:
+        if client not in self._trusted:
+            if not hmac.compare_digest(line, self._key):
+                say("somebody without the key was sent away")
+                self._drop(client)
+                return
+            self._trusted.add(client)
+            return
         try:
             answer = self._nursery.start(Order.from_line(line))
             client.sendall(answer.to_line())
@@ -172,6 +202,7 @@ class ForkServer:
             self._drop(client)
 
     def _drop(self, client: socket.socket) -> None:
+        self._trusted.discard(client)
         if self._inputs.pop(client, None) is not None:
             self._selector.unregister(client)
             client.close()

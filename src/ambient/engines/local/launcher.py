@@ -18,7 +18,7 @@ from typing import Final, cast
 import ambient
 from ambient.core.errors import EngineBusy
 from ambient.core.ports import Clock
-from ambient.engines.local.forkserver import ONCE, short
+from ambient.engines.local.forkserver import ONCE, key_file, short
 from ambient.engines.local.order import Answer, Order
 
 log = logging.getLogger(__name__)
@@ -212,8 +212,10 @@ def _connect(path: Path) -> socket.socket | None:
     line = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     line.settimeout(1.0)
     try:
+        key = key_file(path).read_bytes()
         with short(path) as name:
             line.connect(name)
+        line.sendall(key + b"\n")
     except OSError:
         line.close()
         return None

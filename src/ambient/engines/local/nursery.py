@@ -11,7 +11,7 @@ from typing import Any, Final
 from ambient.contract.names import EXIT_FILE
 from ambient.engines.local.child import PLACE_TAKEN, Run, become_runner
 from ambient.engines.local.order import Answer, Order
-from ambient.engines.local.place import write_json
+from ambient.engines.local.place import Place, write_json
 from ambient.engines.local.process import process_of
 
 _KERNEL_COUNTERS: Final = Path("/proc/vmstat")
@@ -43,6 +43,15 @@ class Nursery:
         child = process_of(pid)
         started = child.start_time if child is not None else 0
         return Answer(number=order.number, pid=pid, start_time=started)
+
+    def end_the_useless(self) -> None:
+        """End the runners that no session has, and those whose place was removed."""
+        for pid, folder in self._places.items():
+            place = Place(folder)
+            who = place.identity()
+            is_waiting = who is not None and not who.session and place.claim() is None
+            if is_waiting or not folder.exists():
+                os.kill(pid, signal.SIGKILL)  # ours until it is reaped, so it is no other
 
     def reap(self, *, wait: bool = False) -> None:
         """Note how each child ended that has. wait: until all have."""
