@@ -232,6 +232,31 @@ async def test_a_failed_run_says_why_and_gives_the_prompt_back(visitor: Visitor)
     await expect(page.get_by_label("Message")).to_have_value(re.compile("fail The model"))
 
 
+async def test_a_crash_and_a_bad_repository_show_cause_and_next_step(visitor: Visitor) -> None:
+    page = await visitor.session("crashes", "say Well.\ncrash")
+    await expect(status(page)).to_have_text(re.compile("Failed"))
+    await expect(page.locator(".head")).to_contain_text("exit code 70")
+    await expect(feed(page).locator("article.error")).to_contain_text("The runner disappeared")
+    await page.get_by_role("button", name="Log").click()
+    await expect(page.get_by_role("group", name="Runner log")).to_be_visible()
+    await page.get_by_role("button", name="Resume", exact=True).click()
+    await expect(status(page)).to_have_text(re.compile("Ready"))
+    repository = {"url": "https://127.0.0.1:1/shop.git"}
+    await visitor.platform.create("no-shop", "say Hello", repos=[repository])
+    await page.goto(f"{visitor.platform.url}/projects/default/sessions/no-shop")
+    await ended(page)
+    await expect(page.locator(".warnings")).to_contain_text("⚠ shop cannot be cloned")
+
+
+async def test_a_breach_of_the_policy_would_be_noticed(visitor: Visitor) -> None:
+    page = await visitor.open()
+    await page.evaluate("document.body.append(Object.assign(new Image(), {src: '//other.test/x'}))")
+    await page.wait_for_function("window.breaches.length > 0")
+    with pytest.raises(AssertionError, match="img-src"):
+        await visitor.check()
+    visitor.expected = ["img-src", "other.test"]
+
+
 async def test_an_unknown_session_and_a_bad_repository_are_explained(visitor: Visitor) -> None:
     visitor.expected = ["404", "422"]
     page = await visitor.sign_in("/projects/default/sessions/nowhere")

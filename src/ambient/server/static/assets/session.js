@@ -35,6 +35,7 @@ class Page {
     this.title = h("h1");
     this.chip = h("span");
     this.sentence = h("span", { class: "sentence" });
+    this.warnings = h("p", { class: "warnings", hidden: true });
     this.steps = h("div", { class: "row steps" });
     this.trouble = h("div");
     this.log = h("div");
@@ -53,7 +54,7 @@ class Page {
     });
     const back = h("a", { href: `/projects/${part(project)}/sessions` }, "‹ Sessions");
     const line = h("p", { class: "status" }, this.chip, " ", this.sentence);
-    const head = h("div", { class: "head" }, back, this.title, line, this.steps, this.trouble, this.log);
+    const head = h("div", { class: "head" }, back, this.title, line, this.warnings, this.steps, this.trouble, this.log);
     const foot = h("div", { class: "foot" }, this.plan, this.composer.node);
     this.page = h("div", { class: "session" }, head, this.scroll, this.newer, foot);
   }
@@ -143,7 +144,9 @@ class Page {
     say(this.title, title);
     this.chip.className = `chip ${status.tone}`;
     say(this.chip, `${status.icon} ${status.word}`);
-    say(this.sentence, [this.#doing(status) ?? status.sentence, ...status.warnings.map((one) => `⚠ ${one}`)].join(" "));
+    say(this.sentence, this.#doing(status) ?? status.sentence);
+    say(this.warnings, status.warnings.map((one) => `⚠ ${one}`).join("\n"));
+    this.warnings.hidden = !status.warnings.length;
     this.#drawSteps(status);
     this.composer.setStatus(status.word, this.#state.questions.length);
   }
