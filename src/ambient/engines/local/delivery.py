@@ -34,7 +34,7 @@ def _put(path: Path, data: bytes) -> None:
             return
     except FileNotFoundError:
         pass  # the very case that a delivery is for
-    write_file(path, data, durable=True)
+    write_file(path, data)
 
 
 def _private(path: Path) -> bool:

@@ -123,7 +123,7 @@ class Place:
         """Take the place for one session; of all that try, one gets it. False: it is taken."""
         text = json.dumps({"session": session, "generation": generation}).encode()
         draft = self.folder / f".{CLAIM_FILE}.{os.getpid()}-{get_ident()}"
-        _write_new(draft, text, durable=True)
+        _write_new(draft, text)
         try:
             os.link(draft, self.folder / CLAIM_FILE)
         except FileExistsError:
@@ -162,27 +162,19 @@ def write_json(path: Path, value: Mapping[str, Any]) -> None:
     write_file(path, json.dumps(value).encode())
 
 
-def write_file(path: Path, data: bytes, *, durable: bool = False) -> None:
-    """Replace a file whole; mode 0600. durable: on the disk when it returns.
+def write_file(path: Path, data: bytes) -> None:
+    """Replace a file whole; mode 0600.
 
-    What concerns a living process need not be: it does not outlive the machine's end either.
+    Not forced to the disk: what a place holds concerns a living process, which does not outlive
+    the machine's end either, and each fsync would cost a start more than its fork does.
     """
     draft = path.with_name(f".{path.name}.{os.getpid()}-{get_ident()}")
     draft.unlink(missing_ok=True)
-    _write_new(draft, data, durable=durable)
+    _write_new(draft, data)
     draft.replace(path)
-    if durable:
-        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
 
 
-def _write_new(path: Path, data: bytes, *, durable: bool) -> None:
+def _write_new(path: Path, data: bytes) -> None:
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(handle, "wb") as file:
         file.write(data)
-        if durable:
-            file.flush()
-            os.fsync(handle)
