@@ -245,6 +245,18 @@ async def test_a_fork_server_that_died_is_replaced_and_its_runners_stay(here: Lo
         assert (await here.until(first, "gone")).reason == "RunnerLost"
 
 
+async def test_what_a_fork_server_that_was_killed_left_is_cleared_away(tmp_path: Path) -> None:
+    left = [tmp_path / "run" / name for name in ("fork-older.sock", "fork-older.key")]
+    left[0].parent.mkdir()
+    for one in left:
+        one.touch()
+    async with local(tmp_path) as here:
+        session = a_session()
+        async with ended(here, session):
+            await here.launch(session)
+        assert not any(one.exists() for one in left)
+
+
 async def test_a_fork_server_that_nobody_needs_ends_with_what_is_nobodys(tmp_path: Path) -> None:
     session, database = a_session(), MemoryDatabase()
     chosen = options((*FAKE, "--idle=0.3"), pool_size=1)

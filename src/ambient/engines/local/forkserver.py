@@ -53,8 +53,10 @@ def _daemon(path: Path, run: Run, idle_seconds: float) -> int:
         return 0
     os.setsid()
     _hang_up()
+    ours = path.stat().st_ino
     ForkServer(listener, run, key, idle_seconds=idle_seconds).serve()
-    path.unlink(missing_ok=True)
+    if path.exists() and path.stat().st_ino == ours:
+        forget(path)
     os._exit(0)
 
 
@@ -82,6 +84,12 @@ def _hang_up() -> None:
 def key_file(path: Path) -> Path:
     """Where the key of the fork server at this socket is."""
     return path.with_suffix(".key")
+
+
+def forget(path: Path) -> None:
+    """Remove what a fork server at this socket left. Absent is no error."""
+    for one in (path, key_file(path)):
+        one.unlink(missing_ok=True)
 
 
 def listen(path: Path) -> socket.socket:

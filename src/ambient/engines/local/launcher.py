@@ -18,7 +18,7 @@ from typing import Final, cast
 import ambient
 from ambient.core.errors import EngineBusy
 from ambient.core.ports import Clock
-from ambient.engines.local.forkserver import ONCE, key_file, short
+from ambient.engines.local.forkserver import ONCE, forget, key_file, short
 from ambient.engines.local.order import Answer, Order
 
 log = logging.getLogger(__name__)
@@ -124,6 +124,11 @@ class Launcher:
             raise EngineBusy("The process that starts runners does not answer.") from None
 
     def _start_server(self) -> None:
+        for path in self._folder.glob("fork-*.sock"):
+            if (line := _connect(path)) is None:
+                forget(path)
+            else:
+                line.close()
         self._run([str(self._socket)], b"")
 
     def _start_once(self, order: Order) -> Answer:
