@@ -104,7 +104,7 @@ async def test_a_damaged_file_is_written_again(
         damage(file)
         async with asyncio.timeout(HEAL_SECONDS):
             await until(healed, f"{name} is healed after it was {damage.__name__}")
-            await works(running, session)
+        await works(running, session)
 
 
 async def test_a_deleted_token_record_is_written_anew(
@@ -122,7 +122,7 @@ async def test_a_deleted_token_record_is_written_anew(
 
     async with asyncio.timeout(HEAL_SECONDS):
         await until(healed, "the record is whole")
-        await works(running, session)
+    await works(running, session)
 
 
 async def test_a_record_whose_value_was_changed_by_hand_is_replaced(
@@ -142,4 +142,4 @@ async def test_a_record_whose_value_was_changed_by_hand_is_replaced(
 
     async with asyncio.timeout(HEAL_SECONDS):
         await until(healed, "the record is sound")
-        await works(running, session)
+    await works(running, session)
