@@ -18,6 +18,8 @@ from ambient.core.errors import EngineBusy
 from ambient.core.memory import MemoryDatabase
 from ambient.engines.local.forkserver import short
 from ambient.engines.local.home import remove_tree
+from ambient.engines.local.launcher import Launcher, code_stamp
+from ambient.engines.local.order import Order
 from ambient.engines.local.process import process_of
 from support.local import FAKE, Local, a_record, a_session, a_spec, ended, local, options
 from support.relay import eventually
@@ -243,6 +245,43 @@ async def test_a_fork_server_that_died_is_replaced_and_its_runners_stay(here: Lo
         assert (await here.engine.observe(first)).alive
         os.kill(trail["pid"], signal.SIGKILL)
         assert (await here.until(first, "gone")).reason == "RunnerLost"
+
+
+async def test_a_runner_that_is_ordered_twice_moves_in_once(here: Local) -> None:
+    session = a_session()
+    async with ended(here, session):
+        trail = await here.launch(session)
+        await here.until(session, "ready")
+        place = here.place(trail)
+        launcher = Launcher(here.home / "run", code_stamp(), options().launcher)
+        order = Order(
+            number=0,
+            place=place.name,
+            state_dir=str(place),
+            session=session.id,
+            generation=1,
+            cwd=str(place),
+            env={},
+        )
+        answer = await launcher.start(order)
+        await eventually("the second has left", lambda: process_of(answer.pid) is None)
+        launcher.close()
+        assert not (place / "exit.json").exists()
+        assert json.loads((place / "identity.json").read_text())["pid"] == trail["pid"]
+
+
+async def test_a_fork_server_that_hangs_is_left_to_itself(tmp_path: Path) -> None:
+    first, second = a_session("first"), a_session("second")
+    chosen = options(answer_seconds=0.5)
+    async with local(tmp_path, chosen) as here, ended(here, first, second):
+        trail = await here.launch(first)
+        server = parent_of(trail["pid"])
+        os.kill(server, signal.SIGSTOP)
+        try:
+            await here.launch(second)
+            assert (await here.until(second, "ready")).alive
+        finally:
+            os.kill(server, signal.SIGCONT)
 
 
 async def test_what_a_fork_server_that_was_killed_left_is_cleared_away(tmp_path: Path) -> None:

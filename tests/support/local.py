@@ -33,9 +33,11 @@ AT_ONCE: Final = timedelta(0)
 SECONDS: Final = 10
 
 
-def options(command: tuple[str, ...] = FAKE, **values: Any) -> LocalOptions:
+def options(
+    command: tuple[str, ...] = FAKE, *, answer_seconds: float = 15.0, **values: Any
+) -> LocalOptions:
     env = {"PATH": os.defpath, "PYTHONPATH": str(TESTS)}
-    launcher = LauncherOptions(command=command, env=env)
+    launcher = LauncherOptions(command=command, env=env, answer_seconds=answer_seconds)
     found: dict[str, Any] = {"pool_size": 0, "launcher": launcher, **values}
     return LocalOptions(**found)
 

@@ -74,11 +74,14 @@ def _say_who(order: Order) -> None:
 
 
 def _lock(path: Path) -> int:
-    """Hold the place while moving in. Who finds somebody living there leaves without a trace."""
+    """Hold the place while moving in. A place is lived in once: who finds that somebody does, or
+    did, leaves without a trace."""
     handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
+        os._exit(PLACE_TAKEN)
+    if path.with_name(IDENTITY_FILE).exists():
         os._exit(PLACE_TAKEN)
     return handle
 

@@ -40,7 +40,7 @@ from ambient.engines.local.watcher import Watcher
 log = logging.getLogger(__name__)
 
 _AT_ONCE: Final = timedelta(0)
-_MOVE_IN_SECONDS: Final = 10.0
+_MOVE_IN_SECONDS: Final = 30.0
 _CLAIM_SECONDS: Final = 5.0
 
 

@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, cast
@@ -26,7 +27,10 @@ log = logging.getLogger(__name__)
 COMMAND: Final = (sys.executable, "-m", "ambient.wiring.forkserver")
 START_SECONDS: Final = 20.0
 """The fork server has imported everything within so long, or is not waited for."""
-ANSWER_SECONDS: Final = 5.0
+ANSWER_SECONDS: Final = 15.0
+AT_ONCE: Final = 8
+"""Orders under way, so that the wait for an answer is not the wait for one's turn."""
+ATTEMPTS: Final = 2
 FIRST_DELAY: Final = 0.05
 LONGEST_DELAY: Final = 30.0
 _PACKAGE: Final = Path(ambient.__file__).parent
@@ -34,9 +38,13 @@ _PACKAGE: Final = Path(ambient.__file__).parent
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LauncherOptions:
-    """command: starts the fork server. env: all of its environment but the path to our code."""
+    """command: starts the fork server. env: all of its environment but the path to our code.
+
+    answer_seconds: a fork server that does not answer for so long is given up.
+    """
 
     command: Sequence[str] = COMMAND
+    answer_seconds: float = ANSWER_SECONDS
     env: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -59,6 +67,9 @@ class Launcher:
         self._line: _Line | None = None
         self._opening = asyncio.Lock()
         self._number = 0
+        self._turns = asyncio.Semaphore(AT_ONCE)
+        # Threads of their own: whoever waits for an import must not hold up a look at a file.
+        self._slow = ThreadPoolExecutor(2, thread_name_prefix="start-once")
 
     @property
     def is_open(self) -> bool:
@@ -72,7 +83,8 @@ class Launcher:
                 return
             found = await asyncio.to_thread(_connect, self._socket)
             if found is None:
-                await asyncio.to_thread(self._start_server)
+                loop = asyncio.get_running_loop()
+                await loop.run_in_executor(self._slow, self._start_server)
                 found = await asyncio.to_thread(_connect, self._socket)
             if found is None:
                 raise EngineBusy("The process that starts runners cannot be started.")
@@ -94,21 +106,34 @@ class Launcher:
             delay = min(2 * delay, LONGEST_DELAY)
 
     async def start(self, order: Order) -> Answer:
-        """Start one runner. Raises EngineBusy: there is none."""
+        """Start one runner. Raises EngineBusy: there is none.
+
+        An order may be given more than once: of all that move into one place, one stays.
+        """
         self._number += 1
         order = replace(order, number=self._number)
-        try:
-            await self.open()
-            answer = await self._ask(order)
-        except EngineBusy as exc:
-            log.warning("no fork server, starting a process of its own: %s", exc)
-            answer = await asyncio.to_thread(self._start_once, order)
+        async with self._turns:
+            answer = await self._start(order)
         if answer.error:
             raise EngineBusy(f"The runner could not be started: {answer.error}")
         return answer
 
+    async def _start(self, order: Order) -> Answer:
+        for _ in range(ATTEMPTS):
+            try:
+                await self.open()
+                return await self._ask(order)
+            except EngineBusy as exc:
+                log.warning("no runner from the fork server: %s", exc)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._slow, self._start_once, order)
+
     def close(self) -> None:
         """Hang up; the fork server and its runners stay."""
+        self._hang_up()
+        self._slow.shutdown(wait=False)
+
+    def _hang_up(self) -> None:
         if self._line is not None:
             self._line.hang_up()
             self._line = None
@@ -117,10 +142,12 @@ class Launcher:
         if self._line is None:
             raise EngineBusy("The process that starts runners is gone.")
         try:
-            async with asyncio.timeout(ANSWER_SECONDS):
+            async with asyncio.timeout(self._options.answer_seconds):
                 return await self._line.ask(order)
         except TimeoutError:
-            self.close()
+            # It may live, but it is of no use: the next one begins at the same address.
+            self._hang_up()
+            await asyncio.to_thread(forget, self._socket)
             raise EngineBusy("The process that starts runners does not answer.") from None
 
     def _start_server(self) -> None:
