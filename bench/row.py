@@ -50,6 +50,8 @@ def bench(name: str, *, seconds: float = 60) -> Callable[[Measure], Measure]:
     """Register a measurement under a name."""
 
     def register(measure: Measure) -> Measure:
+        if name in BENCHES:
+            raise ValueError(f"two rows are called {name}")
         BENCHES[name] = Bench(name=name, measure=measure, seconds=seconds)
         return measure
 

@@ -9,7 +9,7 @@ import time
 from collections.abc import Sequence
 
 from ambient.contract.events import kind_of
-from ambient.contract.names import IDENTITY_FILE
+from ambient.contract.names import IDENTITY_FILE, READY_FILE
 from bench.platform import Platform, platform
 from bench.row import Row, bench, milliseconds, reached
 
@@ -70,10 +70,10 @@ async def killed(quick: bool) -> Sequence[Row]:
             at = await one.until(session, "TEXT_MESSAGE_CONTENT", times=50)
             os.kill(_pid(one, session), signal.SIGKILL)
             begun = time.perf_counter()
-            await one.until(session, "RUN_ERROR", after=at)
+            end = await one.until(session, "RUN_ERROR", after=at)
             worst = max(worst, time.perf_counter() - begun)
-            status = (await one.get(session))["status"]
-            said = status.get("message") or status.get("reason") or "nothing"
+            async with contextlib.aclosing(one.events(session, end - 1)) as stream:
+                said = json.loads((await anext(stream)).data)["message"]
             await one.delete(session)
     return [
         Row(
@@ -89,8 +89,8 @@ async def killed(quick: bool) -> Sequence[Row]:
 
 
 def _pid(one: Platform, session: str) -> int:
-    for file in (one.data / "places").glob(f"*/{IDENTITY_FILE}"):
-        found = json.loads(file.read_text())
-        if str(found.get("session", "")).endswith(session):
-            return int(found["pid"])
+    """Whose place it is says ready.json: a warm place was there before its session."""
+    for file in (one.data / "places").glob(f"*/{READY_FILE}"):
+        if str(json.loads(file.read_text()).get("session", "")).endswith(session):
+            return int(json.loads(file.with_name(IDENTITY_FILE).read_text())["pid"])
     raise LookupError(f"no place of {session}")

@@ -31,7 +31,7 @@ COUNTED: Final[Mapping[str, Mapping[str, Any]]] = {
 FEW: Final = 1_000
 
 
-@bench("list", seconds=300)
+@bench("store-list", seconds=300)
 async def lists(quick: bool) -> Sequence[Row]:
     """The same pages with few sessions stored and with many."""
     asked = {**LISTS, **COUNTED}

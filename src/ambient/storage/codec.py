@@ -1,6 +1,7 @@
 """Values to bytes and back, exactly: a model's unset fields stay unset."""
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Final, TypeVar
 
 from pydantic import TypeAdapter
@@ -22,6 +23,19 @@ _MICROSECOND: Final = timedelta(microseconds=1)
 def encode(kind: TypeAdapter[T], value: T) -> bytes:
     """JSON of a value."""
     return kind.dump_json(value, exclude_unset=True)
+
+
+@lru_cache(maxsize=256)
+def session_of(doc: bytes) -> Session:
+    """Read one back. Pages are asked for again and again, and most of their rows are as they were:
+    what is frozen can be handed out twice."""
+    return SESSION.validate_json(doc)
+
+
+@lru_cache(maxsize=256)
+def head_of(doc: bytes) -> Head:
+    """Read one back."""
+    return HEAD.validate_json(doc)
 
 
 def to_stamp(time: datetime) -> int:

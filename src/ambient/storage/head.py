@@ -3,13 +3,13 @@
 from dataclasses import replace
 
 from ambient.core.model import Head
-from ambient.storage.codec import HEAD, encode, from_stamp, to_stamp
+from ambient.storage.codec import HEAD, encode, from_stamp, head_of, to_stamp
 
 
 def read_head(last_seq: int, last_activity_at: int | None, doc: bytes) -> Head:
     """The head of a row; the columns are newer than what the document says of them."""
     return replace(
-        HEAD.validate_json(doc),
+        head_of(doc),
         last_seq=last_seq,
         last_activity_at=None if last_activity_at is None else from_stamp(last_activity_at),
     )

@@ -28,7 +28,7 @@ from sqlalchemy import (
 from ambient.core.errors import InvalidParameter
 from ambient.core.lifecycle import Phase
 from ambient.core.ports import Listed, Page, Query
-from ambient.storage.codec import SESSION
+from ambient.storage.codec import session_of
 from ambient.storage.head import read_head
 from ambient.storage.schema import (
     documents,
@@ -83,9 +83,7 @@ def list_page(conn: Connection, query: Query, count_cap: int) -> Page:
     rows = conn.execute(found).all()
     total, capped = _total(conn, query, filters, len(rows), count_cap)
     return Page(
-        items=tuple(
-            Listed(session=SESSION.validate_json(doc), head=read_head(*head)) for doc, *head in rows
-        ),
+        items=tuple(Listed(session=session_of(doc), head=read_head(*head)) for doc, *head in rows),
         total=total,
         total_is_lower_bound=capped,
     )

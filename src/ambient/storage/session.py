@@ -10,7 +10,7 @@ from ambient.core.errors import AlreadyExists, ProjectNotFound, SessionNotFound,
 from ambient.core.model import Head, Project, Session, SessionId, session_id
 from ambient.core.ports import COUNT_CAP, Page, Query
 from ambient.storage import project as project_rows
-from ambient.storage.codec import HEAD, SESSION, encode, to_stamp
+from ambient.storage.codec import HEAD, SESSION, encode, session_of, to_stamp
 from ambient.storage.database import Database
 from ambient.storage.key import find_key
 from ambient.storage.listing import list_page
@@ -83,7 +83,7 @@ class SqlSessionStore:
         row = await self._database.read(lambda conn: _DOC.one(conn, project=project, name=name))
         if row is None:
             raise SessionNotFound(session)
-        return SESSION.validate_json(row[0])
+        return session_of(row[0])
 
     async def update(self, session: Session) -> Session:
         new = replace(session, rev=session.rev + 1)
