@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -33,6 +34,25 @@ class SlowLog(MemoryEventLog):
     ) -> Head:
         if session == self._slow:
             await self.go_on.wait()
+        return await super().append(session, journal, first, events)
+
+
+class RestoredLog(MemoryEventLog):
+    """Knows less than the relay had stored, once, as after a restored backup."""
+
+    def __init__(self, database: MemoryDatabase) -> None:
+        super().__init__(database, ManualClock())
+        self.lost = 0
+
+    async def append(
+        self, session: SessionId, journal: JournalId, first: int, events: Sequence[bytes]
+    ) -> Head:
+        if self.lost:
+            record, lost = self._database.record(session), self.lost
+            self.lost = 0
+            del record.events[-lost:]
+            record.head = replace(record.head, last_seq=record.head.last_seq - lost)
+            record.journals[journal] -= lost
         return await super().append(session, journal, first, events)
 
 
@@ -192,6 +212,31 @@ async def test_a_drain_of_a_runner_that_is_gone_says_so_at_once(
     here.know(S, runner)
     here.directory.urls[S] = "http://127.0.0.1:1"
     assert not await here.tailer.drain(S, within=WITHIN)
+
+
+async def test_a_log_that_knows_less_than_before_is_given_it_again(runner: FakeRunner) -> None:
+    log = RestoredLog(await database())
+    async with relay(log) as here:
+        here.know(S, runner)
+        here.tailer.follow(S)
+        runner.say(*events(1, 10))
+        await here.stored(S, 10)
+        log.lost = 4
+        runner.say(*events(11, 12))
+        assert await here.stored(S, 12) == events(1, 12)
+
+
+async def test_a_silent_stream_is_opened_again(runner: FakeRunner) -> None:
+    log = MemoryEventLog(await database(), ManualClock())
+    async with relay(log, silent_seconds=0.2) as here:
+        here.know(S, runner)
+        here.tailer.follow(S)
+        runner.say(event(1))
+        await here.stored(S, 1)
+        await eventually("a second stream", lambda: runner.journal_streams >= 2)
+        assert runner.afters[-1] == 1
+        runner.say(event(2))
+        assert await here.stored(S, 2) == events(1, 2)
 
 
 async def test_a_session_whose_log_is_slow_holds_up_no_other() -> None:

@@ -72,9 +72,9 @@ async def eventually(what: str, holds: Callable[[], object]) -> None:
 
 
 @asynccontextmanager
-async def relay(log: EventLog) -> AsyncIterator[Relay]:
+async def relay(log: EventLog, *, silent_seconds: float = 60.0) -> AsyncIterator[Relay]:
     directory, errors = Directory(), list[tuple[SessionId, AmbientError]]()
-    client = HttpRunnerClient(directory)
+    client = HttpRunnerClient(directory, silent_seconds=silent_seconds)
     tailer = Tailer(client, log, SystemClock(), on_error=lambda *one: errors.append(one))
     async with asyncio.TaskGroup() as group:
         running = group.create_task(tailer.run())

@@ -85,12 +85,11 @@ class Call:
     body: bytes | None = None
     accept: str = "application/json"
 
-    @property
-    def timeout(self) -> aiohttp.ClientTimeout:
+    def timeout(self, silent_seconds: float) -> aiohttp.ClientTimeout:
         """How long it may take: a stream for ever, as long as it is not silent."""
         if self.accept == "text/event-stream":
             return aiohttp.ClientTimeout(
-                total=None, sock_connect=CONNECT_SECONDS, sock_read=SILENT_STREAM_SECONDS
+                total=None, sock_connect=CONNECT_SECONDS, sock_read=silent_seconds
             )
         seconds = SECONDS_OF.get(self.route.name, SECONDS)
         return aiohttp.ClientTimeout(total=seconds, sock_connect=CONNECT_SECONDS)
@@ -99,7 +98,8 @@ class Call:
 class HttpRunnerClient:
     """Port `RunnerClient`. request_id: the id of the request being served, passed on if there is
     one. on_rejected: told when a runner refuses the token also after it was read afresh, whoever
-    had called. Close it when done."""
+    had called. silent_seconds: a stream that says nothing for so long is taken for broken; a runner
+    keeps its own alive every 15. Close it when done."""
 
     def __init__(
         self,
@@ -107,8 +107,10 @@ class HttpRunnerClient:
         *,
         request_id: Callable[[], str | None] = lambda: None,
         on_rejected: Callable[[SessionId, RunnerRejectedToken], None] = lambda _session, _why: None,
+        silent_seconds: float = SILENT_STREAM_SECONDS,
     ) -> None:
         self._snapshots = snapshots
+        self._silent_seconds = silent_seconds
         self._request_id = request_id
         self._on_rejected = on_rejected
         self._session: aiohttp.ClientSession | None = None
@@ -270,7 +272,7 @@ class HttpRunnerClient:
                 params=call.query,
                 data=call.body,
                 headers=headers,
-                timeout=call.timeout,
+                timeout=call.timeout(self._silent_seconds),
                 allow_redirects=False,
             )
 
