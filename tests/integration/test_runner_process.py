@@ -42,6 +42,19 @@ async def test_a_script_is_really_carried_out_and_its_stream_is_valid(tmp_path: 
     assert result["metadata"]["isError"] is True
 
 
+async def test_a_command_that_leaves_a_child_in_the_background_does_not_hold_the_run(
+    tmp_path: Path,
+) -> None:
+    script = "run sleep 1234 & echo one; exit 3\nrun setsid sleep 5 & echo two"
+    with running(tmp_path) as runner:
+        async with asyncio.timeout(10):
+            events = await run(runner, script)
+        results = [e for e in events if e["type"] == "TOOL_CALL_RESULT"]
+    assert [one["metadata"]["exitCode"] for one in results] == [3, 0]
+    assert [one["content"].split("\n")[0] for one in results] == ["one", "two"]
+    assert "not waited for" in results[0]["content"]
+
+
 async def test_a_runner_that_is_told_to_end_says_so_in_its_exit_file(tmp_path: Path) -> None:
     with running(tmp_path) as runner:
         runner.process.send_signal(signal.SIGTERM)

@@ -8,8 +8,8 @@ import asyncio
 import ctypes
 import os
 import signal
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -23,6 +23,8 @@ PLATFORM_PREFIX: Final = "AMBIENT_"
 KILL_WAIT_SECONDS: Final = 5.0
 MOST_OUTPUT_BYTES: Final = 100 << 20
 READ_BYTES: Final = 1 << 20
+DRAIN_SECONDS: Final = 1.0
+"""For so long an ended child's pipe is read on, where others hold it open."""
 
 _PR_SET_PDEATHSIG: Final = 1
 _libc = ctypes.CDLL(None)
@@ -102,8 +104,21 @@ class Processes:
 
 
 async def _all_of(child: asyncio.subprocess.Process) -> bytes:
-    """What the child puts out. One that never stops is ended, and its output says so."""
+    """What the child puts out until it ends. What goes on without an end is not waited for, and the
+    output says so: a child that never stops talking, and one that it left behind in the background.
+    """
     parts: list[bytes] = []
+    loop = asyncio.get_running_loop()
+    try:
+        async with asyncio.timeout(None) as patience:
+            with _at_end_of(child.pid, lambda: patience.reschedule(loop.time() + DRAIN_SECONDS)):
+                await _read(child, parts)
+    except TimeoutError:
+        parts.append(b"\n[what it left in the background was not waited for]\n")
+    return b"".join(parts)
+
+
+async def _read(child: asyncio.subprocess.Process, parts: list[bytes]) -> None:
     size = 0
     while child.stdout is not None and (part := await child.stdout.read(READ_BYTES)):
         parts.append(part)
@@ -112,7 +127,29 @@ async def _all_of(child: asyncio.subprocess.Process) -> bytes:
             parts.append(b"\n[ended here: more than %d bytes of output]\n" % MOST_OUTPUT_BYTES)
             _kill(child.pid)
             break
-    return b"".join(parts)
+
+
+@contextmanager
+def _at_end_of(pid: int, then: Callable[[], None]) -> Iterator[None]:
+    """Call `then` once when the process ends, whoever still holds its output open."""
+    loop = asyncio.get_running_loop()
+    try:
+        ended = os.pidfd_open(pid)
+    except ProcessLookupError:
+        then()
+        yield
+        return
+
+    def once() -> None:
+        loop.remove_reader(ended)
+        then()
+
+    loop.add_reader(ended, once)
+    try:
+        yield
+    finally:
+        loop.remove_reader(ended)
+        os.close(ended)
 
 
 def _kill(group: int) -> None:
