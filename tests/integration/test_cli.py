@@ -349,3 +349,30 @@ async def test_doctor_finds_what_is_wrong_with_the_data_folder(
     assert "BAD owner token: Others on this machine can read" in ended.out
     assert "BAD server process: No platform runs on" in ended.out
     assert "secret" not in ended.out
+
+
+async def test_what_o_name_prints_is_accepted_wherever_a_session_is_named(
+    platform: FakePlatform, ambient: Ambient, tmp_path: Path
+) -> None:
+    platform.add("one").files["a.txt"] = b"a"
+    platform.add("two")
+    for line in (
+        "get session/one",
+        "get sessions session/one",
+        "describe session/one",
+        "logs session/one",
+        "stop session/one session/two",
+        "start session/one",
+        "wait session/one",
+        "queue session/one",
+        "get runs session/one",
+        "files session/one",
+        f"cp session/one:a.txt {tmp_path}/a",
+        "doctor session/one",
+        "delete session/one -y",
+    ):
+        ended = await ambient(*line.split())
+        assert ended.exit == 0, (line, ended)
+    assert list(platform.sessions) == ["two"]
+    assert (await ambient("delete", "session", "-y")).exit == 2
+    assert (await ambient("describe", "session")).exit == 2

@@ -47,7 +47,7 @@ def down(data: flags.Data = None, timeout: flags.Timeout = None) -> None:
 
 @app.command("open")
 def open_(
-    session: Annotated[str | None, typer.Argument(autocompletion=flags.session_names)] = None,
+    session: flags.MaybeName = None,
     project: flags.Project = None,
     data: flags.Data = None,
 ) -> None:
@@ -104,20 +104,22 @@ def get(
     from ambient.cli import listing
 
     filters = listing.filters_of(status=status, labels=labels, mine=mine, sort=sort)
-    listing.get(kind, names or (), project, filters, output)
+    kind, called = flags.with_names(kind, names)
+    listing.get(kind, called, project, filters, output)
 
 
 @app.command()
 def describe(
     kind: flags.Kind,
-    name: Annotated[str, typer.Argument(autocompletion=flags.session_names)],
+    name: flags.MaybeName = None,
     project: flags.Project = None,
     output: Annotated[Form | None, typer.Option("--output", "-o")] = None,
 ) -> None:
     """All about a session, with reason and next step."""
     from ambient.cli import listing
 
-    listing.describe(listing.only_session(kind, name), project, output)
+    kind, called = flags.with_names(kind, [name] if name else None)
+    listing.describe(listing.only_session(kind, called[0] if called else None), project, output)
 
 
 @app.command()
@@ -153,14 +155,15 @@ def create(
 @app.command()
 def delete(
     kind: flags.Kind,
-    names: Annotated[list[str], typer.Argument(metavar="NAME…")],
+    names: Annotated[list[str] | None, typer.Argument(metavar="NAME…")] = None,
     project: flags.Project = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
     """Delete sessions or projects with all that is in them."""
     from ambient.cli import life
 
-    life.delete(kind, names, project, yes=yes)
+    kind, called = flags.with_names(kind, names)
+    life.delete(kind, called, project, yes=yes)
 
 
 @app.command()
@@ -346,13 +349,14 @@ def rotate(
     """Rotate the token between the platform and a session's runner."""
     from ambient.cli import life, listing
 
+    kind, called = flags.with_names(kind, names)
     listing.only_session(kind, "all")
-    life.rotate(names or (), project, every=every, leaked=leaked)
+    life.rotate(called, project, every=every, leaked=leaked)
 
 
 @app.command()
 def doctor(
-    session: Annotated[str | None, typer.Argument(autocompletion=flags.session_names)] = None,
+    session: flags.MaybeName = None,
     every: Annotated[bool, typer.Option("--all", help="Every session that is not ended.")] = False,
     project: flags.Project = None,
     output: flags.Output = Form.TABLE,

@@ -47,6 +47,8 @@ def delete(kind: str, names: Sequence[str], project: str | None, *, yes: bool) -
     what = kind_of(kind)
     if what == "run":
         raise Misused("A run cannot be deleted.", hint="ambient interrupt SESSION")
+    if not names:
+        raise Misused(f"Which {what}?", hint=f"ambient delete {what} NAME")
     lost = "with all sessions, histories and files" if what == "project" else "history and files"
     if not yes:
         _confirm(f"Delete {what} {', '.join(names)} ({lost})?")

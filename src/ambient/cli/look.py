@@ -9,6 +9,7 @@ from typing import Final
 from ambient.cli.clean import clean
 from ambient.cli.connect import perform
 from ambient.cli.exits import CliError, Exit, Misused
+from ambient.cli.flags import bare
 from ambient.cli.form import Form
 from ambient.cli.output import Column, Listing, show_list, show_one
 from ambient.cli.screen import Screen, data
@@ -132,7 +133,8 @@ async def _stored(session: Session, after: int, show: Show, run: str | None) -> 
 
 
 def _remote(text: str) -> tuple[str, str] | None:
-    name, colon, path = text.partition(":")
+    given, colon, path = text.partition(":")
+    name = bare(given)
     return (name, path) if colon and path and "/" not in name and name != "." else None
 
 
