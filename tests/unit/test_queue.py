@@ -73,6 +73,8 @@ def test_answers_must_fit_every_open_question() -> None:
         admit(ASKING, Strategy.ENQUEUE, ANSWERS[:1], ALL)
     with pytest.raises(AlreadyAnswered):
         admit(IDLE, Strategy.ENQUEUE, ANSWERS, ALL)
+    with pytest.raises(Invalid, match="twice"):
+        admit(ASKING, Strategy.ENQUEUE, [*ANSWERS, ANSWERS[0]], ALL)
 
 
 def test_the_queue_is_bounded() -> None:

@@ -100,6 +100,8 @@ def next_run(head: Head, waiting: Sequence[Run]) -> Run | None:
 def _check_answers(head: Head, resume: Sequence[Event]) -> None:
     wanted = [one["id"] for one in head.open_interrupts]
     given = [one.get("interruptId") for one in resume]
+    if len(set(given)) < len(given):
+        raise Invalid.field("resume", "answers a question twice")
     if not wanted:
         raise AlreadyAnswered(interruptIds=given)
     if missing := [one for one in wanted if one not in given]:
