@@ -182,6 +182,19 @@ async def test_unknown_fields_are_ignored_and_null_means_absent() -> None:
     body = {"name": "s", "future": {"x": 1}, "timeout": None, "labels": None, "repos": None}
     assert (await world.owner.post(ALL, body)).status == 201
     assert (await world.owner.get(f"{P}/settings")).status == 200
+    for method, where, given, status in (
+        ("POST", "/api/projects", {"name": "q", "displayName": None, "description": None}, 201),
+        ("POST", ALL, {"name": "t", "repos": [{"url": "https://h/r", "autoPush": None}]}, 201),
+        ("POST", ALL, {"llmSettings": {"model": None}, "environmentVariables": {"A": None}}, 201),
+        ("PATCH", f"{ALL}/s", {"metadata": None}, 200),
+        ("PATCH", f"{ALL}/s", {"metadata": {"labels": {"a": "1", "b": None}}}, 200),
+        ("PATCH", f"{ALL}/s", {"metadata": {"labels": {"a": None}}}, 200),
+    ):
+        reply = await world.owner.send(method, where, given)
+        assert reply.status == status, (method, given, reply.body)
+    assert not (await world.owner.get(f"{ALL}/s")).json()["metadata"].get("labels")
+    nothing = await world.owner.post(f"{ALL}/s/agui/run", {"messages": None})
+    assert "holds no new user message" in nothing.json()["error"]
 
 
 async def test_the_metrics_port_is_served_only_when_asked_for() -> None:

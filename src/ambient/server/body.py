@@ -48,8 +48,9 @@ class StrictRequest(Request):
     """A request whose JSON is decoded by msgspec: UTF-8 only, no NaN, no lone surrogates."""
 
     async def json(self) -> Any:
-        """The body. Raises Malformed."""
-        return decode(await self.body())
+        """The body. null means absent; a change keeps it, where it may delete. Raises Malformed."""
+        body = decode(await self.body())
+        return without_nulls(body) if self.method == "POST" else body
 
 
 def decode(raw: bytes) -> Any:
@@ -60,6 +61,13 @@ def decode(raw: bytes) -> Any:
         return _DECODER.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError) as exc:
         raise Malformed(f"The body is not valid JSON: {exc}.") from exc
+
+
+def without_nulls(value: Any) -> Any:
+    """The same without fields that are null; what stands in a list keeps its place."""
+    if isinstance(value, dict):
+        return {key: without_nulls(one) for key, one in value.items() if one is not None}
+    return [without_nulls(one) for one in value] if isinstance(value, list) else value
 
 
 def _depth(raw: bytes) -> int:

@@ -42,7 +42,7 @@ class RunInput(Resource):
     thread_id: str | None = None
     run_id: RunName | None = None
     parent_run_id: RunName | None = None
-    messages: list[RunMessage] = Field(default_factory=list)
+    messages: list[RunMessage] | None = None
     state: Any = None
     tools: list[Any] | None = None
     context: list[Any] | dict[str, Any] | None = None

@@ -32,6 +32,7 @@ from ambient.server.routes.session_body import (
     CreateSession,
     DisplayName,
     ListParameters,
+    PatchedMetadata,
     PatchReply,
     PatchSession,
     StopSession,
@@ -167,10 +168,11 @@ class SessionRoutes:
         self, project: ProjectName, session: SessionName, body: PatchSession
     ) -> Response:
         """Set and delete labels and annotations."""
+        metadata = body.metadata or PatchedMetadata()
         found = await self._sessions.annotate(
             session_id(project, session),
-            labels=body.metadata.labels or {},
-            annotations=body.metadata.annotations or {},
+            labels=metadata.labels or {},
+            annotations=metadata.annotations or {},
         )
         return wire.reply(
             PatchReply(

@@ -100,7 +100,7 @@ class PatchedMetadata(Resource):
 class PatchSession(Resource):
     """Labels and annotations to change."""
 
-    metadata: PatchedMetadata = PatchedMetadata()
+    metadata: PatchedMetadata | None = None
 
 
 class PatchReply(Resource):
