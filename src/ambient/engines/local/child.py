@@ -24,6 +24,8 @@ Run = Callable[[Mapping[str, str]], int]
 PLACE_TAKEN: Final = 73
 """Exit code of a child whose place has somebody living in it (EX_CANTCREAT)."""
 _NAME: Final = "ambient-runner"
+_FIRST_TO_GO: Final = "500"
+"""When memory runs out, a session is lost and restarted; the server of all of them stays."""
 _RESET: Final = (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGPIPE)
 
 
@@ -58,6 +60,7 @@ def _move_in(order: Order) -> None:
     os.environ.update(order.env)
     os.chdir(order.cwd)
     Path("/proc/self/comm").write_text(_NAME)
+    Path("/proc/self/oom_score_adj").write_text(_FIRST_TO_GO)
     _say_who(order)
     os.close(place)  # the runner takes it for itself
 

@@ -50,7 +50,7 @@ class LocalEngine:
     def __init__(
         self, home: Path, *, clock: Clock, bot_tokens: BotTokens, options: LocalOptions
     ) -> None:
-        self._home = Home(home)
+        self._home = Home(home.absolute())
         self._clock = clock
         self._bot_tokens = bot_tokens
         self._options = options

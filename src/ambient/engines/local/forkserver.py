@@ -42,7 +42,7 @@ def main(arguments: Sequence[str], run: Run, *, idle_seconds: float = IDLE_SECON
     process of its own has taken over."""
     if list(arguments) == [ONCE]:
         return _once(run)
-    return _daemon(Path(arguments[0]), run, idle_seconds)
+    return _daemon(Path(arguments[0]).absolute(), run, idle_seconds)
 
 
 def _daemon(path: Path, run: Run, idle_seconds: float) -> int:
@@ -52,6 +52,7 @@ def _daemon(path: Path, run: Run, idle_seconds: float) -> int:
     if os.fork():
         return 0
     os.setsid()
+    os.chdir("/")  # not in the way of whoever wants to remove or unmount the folder it came from
     _hang_up()
     ours = path.stat().st_ino
     ForkServer(listener, run, key, idle_seconds=idle_seconds).serve()
