@@ -112,6 +112,32 @@ async def test_a_new_engine_keeps_the_places_that_wait(tmp_path: Path) -> None:
         assert place.trail["place"] == first.name
 
 
+async def test_an_orderly_end_leaves_sessions_their_runners_and_no_more(
+    tmp_path: Path,
+) -> None:
+    session, database = a_session(), MemoryDatabase()
+    tidy = options(pool_size=1, clears_up=True)
+    async with local(tmp_path, tidy, database=database, last=False) as here:
+        place = await taken(here, session)
+        await claim(place, session)
+        await eventually("another is ready", lambda: len(list(_ready(tmp_path))) > 1)
+        (nobodys,) = set(_ready(tmp_path)) - {str(place.trail["place"])}
+    await eventually("it ended", lambda: not Place(tmp_path / "places" / nobodys).alive())
+    assert Place(tmp_path / "places" / str(place.trail["place"])).alive()
+    assert _fork_servers(tmp_path)
+    async with local(tmp_path, options(clears_up=True), database=database, last=False) as here:
+        await here.engine.remove(session, everything=True)
+    await eventually("its fork server ended", lambda: not _fork_servers(tmp_path))
+
+
+def _ready(home: Path) -> list[str]:
+    return [one.parent.name for one in home.glob("places/*/ready.json")]
+
+
+def _fork_servers(home: Path) -> list[Path]:
+    return list(home.glob("run/fork-*.sock"))
+
+
 async def test_places_of_another_version_of_the_code_are_thrown_away(tmp_path: Path) -> None:
     session, database = a_session(), MemoryDatabase()
     async with local(tmp_path, ONE, database=database, last=False):

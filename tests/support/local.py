@@ -38,7 +38,7 @@ def options(
 ) -> LocalOptions:
     env = {"PATH": os.defpath, "PYTHONPATH": str(TESTS)}
     launcher = LauncherOptions(command=command, env=env, answer_seconds=answer_seconds)
-    found: dict[str, Any] = {"pool_size": 0, "launcher": launcher, **values}
+    found: dict[str, Any] = {"pool_size": 0, "clears_up": False, "launcher": launcher, **values}
     return LocalOptions(**found)
 
 

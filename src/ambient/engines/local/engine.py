@@ -89,9 +89,9 @@ class LocalEngine:
             self.close()
 
     def close(self) -> None:
-        """Let go; every runner stays."""
+        """Let go; every session's runner stays."""
         self._watcher.close()
-        self._launcher.close()
+        self._launcher.close(goodbye=self._options.clears_up)
 
     async def take_place(self, session: Session) -> TakenPlace | None:
         warm = await self._pool.take(session.id, session.generation)

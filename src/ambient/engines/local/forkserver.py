@@ -26,13 +26,13 @@ from typing import Final
 
 from ambient.engines.local.child import Run
 from ambient.engines.local.nursery import Nursery, say
-from ambient.engines.local.order import MAX_LINE, Order
+from ambient.engines.local.order import GOODBYE, MAX_LINE, Order
 from ambient.engines.local.place import write_file
 
 ONCE: Final = "--once"
 IDLE_SECONDS: Final = 60.0
-"""After so long without a server it ends the runners that are nobody's; then, if none is left to
-look after, itself."""
+"""After so long without a server, or at once when the last one said goodbye, it ends the runners
+that are nobody's; then, if none is left to look after, itself."""
 _CREDENTIALS: Final = struct.Struct("3i")
 _BACKLOG: Final = 128
 
@@ -131,6 +131,7 @@ class ForkServer:
         self._selector = selectors.DefaultSelector()
         self._wake, self._signalled = socket.socketpair()
         self._nursery = Nursery(run, self._let_go)
+        self._dismissed = False
 
     def serve(self) -> None:
         """Serve until SIGTERM, or until nobody needs it."""
@@ -152,6 +153,8 @@ class ForkServer:
             now = time.monotonic()
             if self._inputs:
                 alone_since = now
+            elif self._dismissed and not self._nursery:
+                return
             elif now - alone_since >= self._idle_seconds:
                 alone_since = now
                 self._nursery.end_the_useless()
@@ -202,6 +205,11 @@ class ForkServer:
                 self._drop(client)
                 return
             self._trusted.add(client)
+            self._dismissed = False
+            return
+        if line == GOODBYE:
+            self._dismissed = True
+            self._nursery.end_the_useless()
             return
         try:
             answer = self._nursery.start(Order.from_line(line))

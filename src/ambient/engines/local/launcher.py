@@ -20,7 +20,7 @@ import ambient
 from ambient.core.errors import EngineBusy
 from ambient.core.ports import Clock
 from ambient.engines.local.forkserver import ONCE, forget, key_file, short
-from ambient.engines.local.order import Answer, Order
+from ambient.engines.local.order import GOODBYE, Answer, Order
 
 log = logging.getLogger(__name__)
 
@@ -128,8 +128,11 @@ class Launcher:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._slow, self._start_once, order)
 
-    def close(self) -> None:
-        """Hang up; the fork server and its runners stay."""
+    def close(self, *, goodbye: bool = False) -> None:
+        """Hang up; the sessions' runners stay, and the fork server as long as one does. goodbye:
+        the runners that are nobody's need not wait for the next server."""
+        if goodbye and self._line is not None:
+            self._line.say_goodbye()
         self._hang_up()
         self._slow.shutdown(wait=False)
 
@@ -231,6 +234,11 @@ class _Line(asyncio.Protocol):
             return await waiting
         finally:
             self._waiting.pop(order.number, None)
+
+    def say_goodbye(self) -> None:
+        """Nobody comes back soon."""
+        if self._transport is not None:
+            self._transport.write(GOODBYE + b"\n")
 
     def hang_up(self) -> None:
         """Close the connection."""

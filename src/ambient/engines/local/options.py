@@ -15,13 +15,14 @@ class LocalOptions:
 
     limits: resource limits of a runner, by the names of setrlimit without RLIMIT_. DATA, in bytes,
     bounds its memory. pool_size: warm places kept ready; 0: none. key_life: after how long another
-    key signs the bot tokens.
+    key signs the bot tokens. clears_up: at its orderly end what waits for no session ends too.
     """
 
     host: str = "127.0.0.1"
     env: Mapping[str, str] = field(default_factory=surroundings)
     limits: Mapping[str, int] = field(default_factory=lambda: {"NOFILE": 4096, "CORE": 0})
     pool_size: int = 2
+    clears_up: bool = True
     renewal: timedelta = RENEWAL
     key_life: timedelta = KEY_LIFE
     launcher: LauncherOptions = field(default_factory=LauncherOptions)

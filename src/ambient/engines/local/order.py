@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Final, Self
 
+GOODBYE: Final = b"goodbye"
+"""What an engine says instead of an order when its platform ends in good order."""
 MAX_LINE: Final = 4 << 20
 """An environment of 100 variables of 100 KiB does not fit; the API's limit of 256 KiB does."""
 
