@@ -31,7 +31,8 @@ async def mixed(quick: bool) -> Sequence[Row]:
             verdict=reached(ok=rate >= 950 and p99 <= 0.1 and not refused),
             reference="published: LangGraph takes 25 CPUs for that",
             note=f"{seconds} s, open loop, {CALLERS} callers; reads: session, list, runs; writes: "
-            f"display name, labels; server {busy:.0%} of one core{_first(refused)}",
+            f"display name, labels; server {busy:.0%} of one core, "
+            f"{busy / rate * 1000:.1f} ms a request{_first(refused)}",
         )
     ]
 

@@ -41,11 +41,12 @@ class FileGuard:
             await self.look()
 
     async def look(self) -> None:
-        """Notice what changed since the last look; a place seen for the first time has not."""
+        """Notice what changed since the last look. A place seen for the first time counts too:
+        what was done to it before nobody has seen."""
         places = self._places()
         found = await asyncio.to_thread(_signatures, places)
         for place, signature in found.items():
-            if self._seen.get(place, signature) != signature:
+            if self._seen.get(place) != signature:
                 self._notice(place)
         self._seen = found
 
