@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import socket
 from itertools import pairwise
 from pathlib import Path
@@ -32,6 +33,7 @@ from ambient.client.settings import (
     started_at,
 )
 from ambient.contract.local import ServerFile
+from ambient.wiring.data import DataFolder
 
 NASTY = [
     "\x1b[31mred\x1b[0m",
@@ -170,6 +172,16 @@ def test_the_local_platform_is_found_by_its_living_process(tmp_path: Path) -> No
     started = started_at(os.getpid())
     settings = local(tmp_path, url="http://127.0.0.1:1", pid=os.getpid(), start_time=started)
     assert find_platform(settings) == Platform("http://127.0.0.1:1", "secret")
+
+
+def test_a_copy_of_a_folder_in_use_is_not_taken_for_the_folder_itself(tmp_path: Path) -> None:
+    first, copy = tmp_path / "first", tmp_path / "copy"
+    first.mkdir()
+    with DataFolder(first) as data:
+        data.write_server("http://127.0.0.1:1")
+        shutil.copytree(first, copy)
+        assert find_server(first) is not None
+        assert find_server(copy) is None
 
 
 def test_the_owners_token_is_not_sent_to_who_took_the_place_of_a_dead_server(

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from ambient.client.errors import NoPlatform
-from ambient.contract.local import ServerFile
+from ambient.contract.local import ServerFile, folder_mark
 from ambient.contract.names import OWNER_TOKEN_FILE, SERVER_FILE
 
 DEFAULT_PROJECT: Final = "default"
@@ -86,7 +86,8 @@ def find_server(data: Path) -> ServerFile | None:
             f"{data / SERVER_FILE} cannot be read: {exc.strerror}.",
             hint="Use the account that started the platform.",
         ) from exc
-    return server if started_at(server.pid) == server.start_time else None
+    is_copy = bool(server.folder) and server.folder != folder_mark(data)
+    return None if is_copy or started_at(server.pid) != server.start_time else server
 
 
 def owner_token(data: Path) -> str:

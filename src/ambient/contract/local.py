@@ -5,6 +5,7 @@ if that very process is alive: after a crash another program may listen at the s
 the owner's token is not for it.
 """
 
+from pathlib import Path
 from typing import Self
 
 from pydantic import BaseModel, ConfigDict
@@ -20,6 +21,8 @@ class ServerFile(BaseModel):
     """Without a slash at the end: `http://127.0.0.1:8080`."""
     pid: int
     start_time: int
+    folder: str = ""
+    """The folder's `folder_mark`: in a copy of the folder it is another one's."""
 
     def to_text(self) -> str:
         """The file's text."""
@@ -29,3 +32,9 @@ class ServerFile(BaseModel):
     def from_text(cls, text: str) -> Self:
         """Read it back. Raises pydantic.ValidationError for anything else."""
         return cls.model_validate_json(text)
+
+
+def folder_mark(folder: Path) -> str:
+    """What a folder keeps when it is moved and does not pass on when it is copied."""
+    found = folder.stat()
+    return f"{found.st_dev}:{found.st_ino}"

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Final, Self
 
+from ambient.contract.local import folder_mark
 from ambient.contract.names import OWNER_TOKEN_FILE, SERVER_FILE
 
 LOCK_FILE: Final = "server.lock"
@@ -69,7 +70,14 @@ class DataFolder:
         started = Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19]
         self._write(
             SERVER_FILE,
-            json.dumps({"url": url, "pid": os.getpid(), "startTime": int(started)}),
+            json.dumps(
+                {
+                    "url": url,
+                    "pid": os.getpid(),
+                    "startTime": int(started),
+                    "folder": folder_mark(self.folder),
+                }
+            ),
         )
 
     def owner_token(self) -> str:
