@@ -48,7 +48,7 @@ def test_the_last_line_that_says_something_is_told(tmp_path: Path) -> None:
     assert ending_of(place(tmp_path, None, "one\ntwo\n\n  \n")).last_line == "two"
 
 
-@pytest.mark.parametrize("secret", [mint(), JWT])
+@pytest.mark.parametrize("secret", [mint(), JWT], ids=["session token", "bot token"])
 def test_credentials_are_not_shown(tmp_path: Path, secret: str) -> None:
     found = tail_of(place(tmp_path, None, f"a {secret} b\nBearer {secret}").log, 10)
     assert found == "a [redacted] b\nBearer [redacted]"
