@@ -18,7 +18,7 @@ up: $(VENV)/run.stamp  ## install what is missing and start Ambient here; ARGS="
 	@exec $(BIN)/ambient up $(ARGS)
 
 test: $(VENV)/dev.stamp tests/judge/node_modules/.stamp  ## every test but those that need a cluster
-	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest -m "not cluster and not soak" --cov=ambient --cov-branch --cov-report= $(ARGS)
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest -n 2 --dist loadfile -m "not cluster and not soak" --cov=ambient --cov-branch --cov-report= $(ARGS)
 	@$(BIN)/coverage report --include='src/ambient/core/*,src/ambient/contract/*' --skip-covered --fail-under=90
 
 check: $(VENV)/dev.stamp  ## format, lint, types, who imports whom, generated files, news
