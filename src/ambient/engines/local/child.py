@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final, NoReturn
 
+from ambient.contract.local import folder_mark
 from ambient.contract.names import IDENTITY_FILE, LOCK_FILE, LOG_FILE
 from ambient.engines.local.order import Order
 from ambient.engines.local.place import Identity, write_json
@@ -70,10 +71,15 @@ def _say_who(order: Order) -> None:
     me = process_of(os.getpid())
     if me is None:
         raise RuntimeError("/proc does not know this process")
+    state = Path(order.state_dir)
     who = Identity(
-        place=order.place, process=me, session=order.session, generation=order.generation
+        place=order.place,
+        process=me,
+        session=order.session,
+        generation=order.generation,
+        folder=folder_mark(state),
     )
-    write_json(Path(order.state_dir) / IDENTITY_FILE, who.to_json())
+    write_json(state / IDENTITY_FILE, who.to_json())
 
 
 def _lock(path: Path) -> int:

@@ -15,6 +15,7 @@ from pathlib import Path
 from threading import get_ident
 from typing import Any, Final, Self
 
+from ambient.contract.local import folder_mark
 from ambient.contract.names import (
     BLOB_DIR,
     EXIT_FILE,
@@ -38,13 +39,15 @@ class UnsafeName(ValueError):
 class Identity:
     """Who lives in a place, written before the runner's first line runs.
 
-    session, generation: empty and 0 for a warm place, until its claim says otherwise.
+    session, generation: empty and 0 for a warm place, until its claim says otherwise. folder: the
+    place's own mark, which a copy of the folder does not have; empty: not noted.
     """
 
     place: str
     process: Process
     session: str = ""
     generation: int = 0
+    folder: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """The content of identity.json."""
@@ -55,6 +58,7 @@ class Identity:
             "bootId": self.process.boot_id,
             "generation": self.generation,
             "session": self.session,
+            "folder": self.folder,
         }
 
     @classmethod
@@ -65,6 +69,7 @@ class Identity:
             process=Process(int(found["pid"]), int(found["startTime"]), str(found["bootId"])),
             session=str(found["session"]),
             generation=int(found["generation"]),
+            folder=str(found.get("folder", "")),
         )
 
 
@@ -100,9 +105,12 @@ class Place:
             one.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def identity(self) -> Identity | None:
-        """Who lives here; None: nobody has moved in."""
+        """Who lives here; None: nobody has moved in, or this is a copy of where somebody did."""
         found = read_json(self.folder / IDENTITY_FILE)
-        return None if found is None else Identity.from_json(found)
+        if found is None:
+            return None
+        who = Identity.from_json(found)
+        return who if who.folder in ("", folder_mark(self.folder)) else None
 
     def alive(self) -> bool:
         """Whether the runner that moved in still runs, or its end has yet to be noted."""
