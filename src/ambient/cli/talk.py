@@ -18,7 +18,7 @@ from ambient.client import AsyncAmbient, Event, Run, Session
 from ambient.client.errors import ApiError, NotFound, SessionFailed, Unreachable
 from ambient.contract.events import Kind
 from ambient.contract.resources import Strategy
-from ambient.contract.status import Word, status_of
+from ambient.contract.status import Word, status_of, warnings_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,7 +151,8 @@ async def _warned(
         async for event in events:
             if event.type == Kind.RUN_STARTED and not told:
                 told = True
-                for one in (await session.status()).warnings:
+                # Not the status's own: a quick one-shot is being stopped by the time we look.
+                for one in warnings_of(await session.get()):
                     screen.line(f"⚠ {clean(one.sentence)}", "amber")
             yield event
 

@@ -242,9 +242,15 @@ def status_of(session: AgenticSession, now: datetime | None = None) -> Status:
         sentence=_sentence(word, found, row, now),
         steps=tuple(step.for_session(project, name) for step in row.steps),
         reason=found.reason,
-        warnings=_warnings(found.conditions, project, name) if word in _RUNNING else (),
+        warnings=warnings_of(session) if word in _RUNNING else (),
         questions=found.open_interrupts,
     )
+
+
+def warnings_of(session: AgenticSession) -> tuple[Warned, ...]:
+    """What the session has or had to do without, in whatever phase it is by now."""
+    found = session.status or SessionStatus()
+    return _warnings(found.conditions, session.metadata.namespace, session.metadata.name)
 
 
 def title_of(session: AgenticSession) -> str:
