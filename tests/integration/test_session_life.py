@@ -397,3 +397,13 @@ async def test_a_long_log_is_folded_before_anybody_asks(world: World) -> None:
     stored = await world.log.snapshot(session)
     assert stored is not None
     assert stored[0] == (await world.log.head(session)).last_seq
+
+
+async def test_a_clock_that_jumps_ahead_stops_nobody_for_idleness(world: World) -> None:
+    session = await world.running(inactivity_timeout=3600)
+    world.clock.jump(timedelta(days=2))
+    await world.settle(session)
+    assert (await world.get(session)).phase is Phase.RUNNING
+    world.clock.advance(3601)
+    await world.settle(session)
+    assert (await world.get(session)).reason == "InactivityTimeout"

@@ -6,7 +6,7 @@ so the loop can be killed between any two and goes on from what it finds.
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final, Literal, NamedTuple
 
 from ambient.contract.events import PHASE_CHANGED, Kind, blob_refs
@@ -64,6 +64,7 @@ class Life:
     def __init__(self, ports: Ports, limits: Limits) -> None:
         self._p = ports
         self._limits = limits
+        self._began = (ports.clock.now(), ports.clock.monotonic())
 
     async def look(self, session: SessionId) -> float | None:
         """Act until nothing is left to do now."""
@@ -72,13 +73,20 @@ class Life:
             seen = await self._p.engine.observe(found)
             head = await self._p.log.head(session)
             limits = await self._limits_of(found)
-            action = decide(found, seen, head, self._p.clock.now(), limits)
+            action = decide(found, seen, head, self._steady_now(), limits)
             if isinstance(action, Wait | Follow):
                 return await self._at_ease(found, action)
             await self._act(Sight(found, seen, head), action)
             if isinstance(action, Erase):
                 return None
         return 0
+
+    def _steady_now(self) -> datetime:
+        """The time for deadlines and idleness: a wall clock that jumps ahead moves it no further
+        than the monotonic one, so that nothing is given up because somebody set the clock."""
+        wall, monotonic = self._began
+        elapsed = timedelta(seconds=self._p.clock.monotonic() - monotonic)
+        return min(self._p.clock.now(), wall + elapsed)
 
     async def _limits_of(self, session: Session) -> Limits:
         """The platform's, with what the project says of idleness."""
@@ -92,7 +100,7 @@ class Life:
             await self._p.patch(session, message=action.step, reason="Starting")
         if action.until is None:
             return None
-        return max((action.until - self._p.clock.now()).total_seconds(), 0.05)
+        return max((action.until - self._steady_now()).total_seconds(), 0.05)
 
     async def _act(self, sight: Sight, action: Action) -> None:
         session = sight.session
@@ -110,9 +118,12 @@ class Life:
                 await self._p.engine.stop(session, grace=grace)
             case WantStop(reason=reason):
                 now = self._p.clock.now()
-                await self._p.patch(
+                stopping = await self._p.patch(
                     session, wanted=Wanted.STOPPED, wanted_at=now, stop_reason=reason
                 )
+                if (await self._p.log.head(session.id)).queued:
+                    # A prompt came in between: somebody needs the runner after all.
+                    await self._p.patch(stopping, wanted=Wanted.RUNNING, stop_reason=None)
             case Erase():
                 await self._erase(session)
             case Wait() | Follow():
@@ -143,7 +154,7 @@ class Life:
             fields["completion_time"] = now
         elif phase is not Phase.STOPPING and session.phase not in (Phase.PENDING, Phase.CREATING):
             fields["completion_time"] = None
-            fields["deadline"] = now + self._limits.start
+            fields["deadline"] = self._steady_now() + self._limits.start
         if report.signal is Signal.START_WANTED:
             fields["lost_at"] = ()
         ready = Condition(
@@ -169,7 +180,7 @@ class Life:
             await self._p.patch(
                 session,
                 fenced_generation=session.generation,
-                retry_at=self._p.clock.now() + BUSY_DELAY,
+                retry_at=self._steady_now() + BUSY_DELAY,
                 message=str(exc),
             )
 
@@ -191,7 +202,7 @@ class Life:
         }
         if session.phase is not Phase.PENDING:
             return await self._p.patch(session, **fields)
-        deadline = self._p.clock.now() + self._limits.start
+        deadline = self._steady_now() + self._limits.start
         report = Report(Signal.LAUNCHED, "Starting", "The runner starts")
         return await self._report(session, report, deadline=deadline, **fields)
 
@@ -263,7 +274,7 @@ class Life:
         await self._p.engine.stop(session, grace=timedelta(0))
         await self._store_leftovers(session)
         self._p.runner.forget(session.id)
-        now, limits = self._p.clock.now(), self._limits
+        now, limits = self._steady_now(), self._limits
         report = ended(session, ending, now, limits)
         fields: dict[str, Any] = {"fenced_generation": session.generation, "endpoint": None}
         if report is None:

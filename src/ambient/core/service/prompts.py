@@ -4,6 +4,7 @@ A prompt is put into the queue of the log; core/reconcile/handover.py gives it t
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -14,6 +15,7 @@ from ambient.core.errors import (
     NoActiveRun,
     NotRunning,
     RunNotFound,
+    StaleWrite,
     Unavailable,
 )
 from ambient.core.lifecycle import TERMINAL, Phase
@@ -27,6 +29,7 @@ from ambient.core.model import (
     RunStatus,
     Session,
     SessionId,
+    StopReason,
     Wanted,
 )
 from ambient.core.ports import Clock, EventLog, NewId, RunnerClient, SessionStore, Wake
@@ -88,6 +91,7 @@ class Prompts:
             return Sent(run=result.run, status="existing")
         if how.interrupt is not None:
             await self._interrupt_active(session, how)
+        await self._keep_running(session)
         self._wake(session)
         idle = result.position == 0 and head.active_run is None and found.phase is Phase.RUNNING
         return Sent(
@@ -207,6 +211,14 @@ class Prompts:
                 raise AlreadyAnswered(
                     f"{from_whom} has answered this question already.", answer=run.prompt.resume
                 )
+
+    async def _keep_running(self, session: SessionId) -> None:
+        """Take back a stop for idleness that was wished for while the prompt was on its way."""
+        found = await self._store.get(session)
+        idle = found.stop_reason in (StopReason.INACTIVITY, StopReason.RUN_FINISHED)
+        if found.wanted is Wanted.STOPPED and idle:
+            with suppress(StaleWrite):  # the reconciler writes it, and looks at the queue after
+                await self._store.update(replace(found, wanted=Wanted.RUNNING, stop_reason=None))
 
     async def _interrupt_active(self, session: SessionId, how: Admission) -> None:
         if how.interrupt is None:
