@@ -93,9 +93,18 @@ class JournalEnd(Fact):
     written: int
 
 
+class WhereFacts(Fact):
+    """What the links are called here, for somebody who goes and looks: `Pod s-runner`. Empty: a
+    process, and files of the data folder."""
+
+    record: str = ""
+    runner: str = ""
+
+
 class PlaceFacts(Fact):
     """What an engine can say of a runner's place. None: it cannot, or there is nothing yet."""
 
+    where: WhereFacts = WhereFacts()
     process: ProcessFacts | None = None
     digests: DigestsFacts | None = None
     bot: BotFacts | None = None
@@ -112,6 +121,8 @@ class DoctorFacts(Fact):
     generation: int
     contract_min: int
     contract_max: int
+    where: WhereFacts = WhereFacts()
+    endpoint: str = ""
     token: TokenFacts | None = None
     digests: DigestsFacts | None = None
     process: ProcessFacts | None = None
@@ -165,6 +176,7 @@ class Check:
 
 
 _RUNNER_WANTED: Final = frozenset({"Creating", "Running"})
+_FILE: Final = "The runner's digests file"
 _SELF: Final = "Nothing to do for half a minute: the platform repairs it by itself. Else: "
 
 
@@ -190,8 +202,9 @@ def _wanted(facts: DoctorFacts) -> Verdict:
 
 def _token(facts: DoctorFacts) -> Verdict:
     token = facts.token
+    within = f" in {facts.where.record}" if facts.where.record else ""
     if token is None:
-        return False, "There is no token record.", _SELF + _replace(facts)
+        return False, f"There is no token record{within}.", _SELF + _replace(facts)
     if token.generation != facts.generation:
         said = f"The record is of incarnation {token.generation}, the runner {facts.generation}."
         return False, said, _SELF + _replace(facts)
@@ -199,7 +212,8 @@ def _token(facts: DoctorFacts) -> Verdict:
         said = f"A leaked token was replaced by {token.current}; the runner has not confirmed it."
         return False, said, "Wait: after 30 s the runner is replaced."
     undone = " The last rotation was undone." if token.undone else ""
-    return True, f"State {token.state}, callers send {token.current}.{undone}", None
+    said = f"State {token.state}{within}, callers send {token.current}.{undone}"
+    return True, said, None
 
 
 def _digests(facts: DoctorFacts) -> Verdict:
@@ -207,42 +221,53 @@ def _digests(facts: DoctorFacts) -> Verdict:
     if digests is None or token is None:
         return None, "The engine does not say.", None
     if digests.error:
-        said = f"The runner's digests file cannot be read: {digests.error}."
+        named = f"The digests in {facts.where.record}" if facts.where.record else _FILE
+        said = f"{named} cannot be read: {digests.error}."
         return False, said, _SELF + _replace(facts)
     if set(digests.kids) != set(token.accepted):
         held, due = _kids(digests.kids), _kids(token.accepted)
         said = f"The digests file holds {held}, the record says {due}."
         return False, said, _SELF + _replace(facts)
-    return True, f"The file holds {_kids(digests.kids)}, as the record says.", None
+    return True, f"It holds {_kids(digests.kids)}, as the record says.", None
 
 
 def _process(facts: DoctorFacts) -> Verdict:
     process = facts.process
     if process is None:
         return None, "The engine does not say.", None
+    pod = facts.where.runner
     if not process.recorded:
-        said = "There is no record of a runner process."
+        said = f"There is no {pod}." if pod else "There is no record of a runner process."
         return False, said, f"{_SELF}{_replace(facts)}"
     if not process.alive:
         how = f": {process.ended}" if process.ended else ", and left no word"
-        return False, f"The runner (process {process.pid}) is gone{how}.", _log(facts)
+        named = pod or f"process {process.pid}"
+        return False, f"The runner ({named}) is gone{how}.", _log(facts)
     if not process.same:
-        said = f"Process {process.pid} is another program: the runner is gone and its number reused"
-        return False, f"{said}.", _log(facts)
+        return _stranger(facts, process)
     if process.generation != facts.generation:
         said = f"The runner that lives is incarnation {process.generation}, not {facts.generation}."
         return False, said, _replace(facts)
-    return True, f"Process {process.pid} is the recorded one.", None
+    return True, f"{pod or f'Process {process.pid}'} is the recorded one.", None
+
+
+def _stranger(facts: DoctorFacts, process: ProcessFacts) -> Verdict:
+    if facts.where.runner:
+        said = f"{facts.where.runner} was not made for this incarnation."
+        return False, said, _SELF + _replace(facts)
+    said = f"Process {process.pid} is another program: the runner is gone and its number reused."
+    return False, said, _log(facts)
 
 
 def _answer(facts: DoctorFacts) -> Verdict:
     answer = facts.answer
     if answer is None:
         return None, "The runner was not asked.", None
+    at = f" at {facts.endpoint}" if facts.endpoint else ""
     if answer.error:
-        said = f"The runner does not answer: {answer.error}"
+        said = f"The runner does not answer{at}: {answer.error}"
         return False, said, f"{_log(facts)}; if it stays so: {_replace(facts)}"
-    return True, "The runner answers.", None
+    return True, f"The runner answers{at}.", None
 
 
 def _contract(facts: DoctorFacts) -> Verdict:
@@ -300,7 +325,7 @@ def _bot(facts: DoctorFacts) -> Verdict:
 def _journal(facts: DoctorFacts) -> Verdict:
     journal = facts.journal
     if journal is None:
-        return None, "Nothing is written yet.", None
+        return None, "Nothing is written yet, or the engine does not say.", None
     lag = journal.written - journal.stored
     if lag > 0 and journal.stalled_seconds > 0:
         said = f"{lag} events of the runner are not stored, and nobody reads them."

@@ -58,8 +58,20 @@ TERMINAL: Final = frozenset({Kind.RUN_FINISHED, Kind.RUN_ERROR})
 # CUSTOM names (api.md 4.4)
 RUN_QUEUED: Final = "ambient:run_queued"
 RUN_CANCELLED: Final = "ambient:run_cancelled"
+REPO_PUSHED: Final = "ambient:repo_pushed"
+"""A session's branch was pushed: {name, branch, commit}; failed: {name, message}."""
 MODEL_SWITCHED: Final = "ambient:model_switched"
 PHASE_CHANGED: Final = "ambient:phase"
+RULE_REVOKED: Final = "ambient:permission_revoked"
+"""A permission rule ends: {id, rule, by: {userId, displayName}} (contract/permission.py)."""
+COMPACTED: Final = "ambient:compacted"
+"""The agent shortened its memory: {compact_metadata: {trigger, pre_tokens, post_tokens}}."""
+TOOL_OUTPUT: Final = "ambient:tool_output"
+"""What a command has put out, until the result takes its place: {toolCallId, delta}."""
+MOST_OUTPUT_TOLD: Final = 8 << 10
+"""Characters of one such event: of more, the end."""
+MOST_OUTPUT_KEPT: Final = 64 << 10
+"""Characters that readers keep of a call: of more, the end."""
 TASK_PREFIX: Final = "task:"
 # RUN_ERROR codes (api.md 4.4)
 RUNNER_LOST: Final = "runner_lost"
@@ -67,6 +79,10 @@ ROLLED_BACK: Final = "rolled_back"
 CANCELLED: Final = "cancelled"
 INTERRUPT_TIMEOUT: Final = "interrupt_timeout"
 RUN_TIMEOUT: Final = "run_timeout"
+
+CONTEXT: Final = "context"
+"""The key in the metadata of a run's end under which an agent says how full its model's context is:
+{tokens, window}, after the newest answer; window: its size, left out when unknown."""
 
 FORWARDED: Final = "ambient"
 """The key of forwardedProps under which the server tells a runner `Handover`."""
@@ -78,12 +94,14 @@ class Handover(NamedTuple):
     history: the conversation so far, given to a new incarnation and after a rollback; None: the
     runner's own memory holds. rollback: `history` replaces what the runner remembers, and the
     run opens with a MESSAGES_SNAPSHOT of it. interrupts: the open ones that `resume` answers,
-    as they stand in the log, so that a new incarnation can go on from them.
+    as they stand in the log, so that a new incarnation can go on from them. rules: all permission
+    rules in force (contract/permission.py); None: the server does not say.
     """
 
     history: list[Event] | None = None
     rollback: bool = False
     interrupts: tuple[Event, ...] = ()
+    rules: tuple[Event, ...] | None = None
 
     def to_json(self) -> Event:
         """The object on the wire."""
@@ -91,6 +109,7 @@ class Handover(NamedTuple):
             "history": self.history,
             "rollback": self.rollback,
             "interrupts": list(self.interrupts),
+            "rules": None if self.rules is None else list(self.rules),
         }
 
     @classmethod
@@ -99,10 +118,12 @@ class Handover(NamedTuple):
         found = props.get(FORWARDED) if isinstance(props, dict) else None
         if not isinstance(found, dict):
             return cls()
+        rules = found.get("rules")
         return cls(
             history=found.get("history"),
             rollback=bool(found.get("rollback")),
             interrupts=tuple(found.get("interrupts") or ()),
+            rules=None if rules is None else tuple(rules),
         )
 
 

@@ -14,6 +14,8 @@ from pydantic.alias_generators import to_camel
 
 from ambient.contract.names import SECRETS_DIR
 
+ENTRY_POINTS: Final = "ambient.agents"
+"""The entry point group in which an installed package names agents of its own."""
 ENV: Final[Mapping[str, str]] = {
     "session": "SESSION_ID",
     "project": "PROJECT_NAME",
@@ -30,6 +32,9 @@ ENV: Final[Mapping[str, str]] = {
     "workspace": "WORKSPACE_PATH",
     "artifacts_dir": "ARTIFACTS_DIR",
     "state_dir": "AMBIENT_STATE_DIR",
+    "git_cache": "AMBIENT_GIT_CACHE",
+    "git_cache_mib": "AMBIENT_GIT_CACHE_MIB",
+    "ca_bundle": "AMBIENT_CA_BUNDLE",
     "place": "AMBIENT_PLACE",
     "is_resume": "IS_RESUME",
     "parent_session": "PARENT_SESSION_ID",
@@ -85,6 +90,12 @@ class LaunchSpec(BaseModel):
     artifacts_dir: str = "artifacts"
     state_dir: str = "/var/lib/ambient"
     """Journal, blobs, log, `ready.json`, `exit.json`; the agent cannot read it."""
+    git_cache: str | None = None
+    """Mirrors of repositories, shared by all runners of a machine; None: in `state_dir`."""
+    git_cache_mib: int = 10_240
+    """Mirrors beyond this size go, those first that were used least lately."""
+    ca_bundle: str | None = None
+    """A file of certificates to trust instead of the system's; also told to the agent's tools."""
     place: str | None = None
     """The warm place's id: the runner waits for `POST /claim` before it accepts runs."""
     is_resume: bool = False

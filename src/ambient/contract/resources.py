@@ -9,7 +9,11 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
+from ambient.contract import sdk_options
+
 DEFAULT_MODEL = "claude-sonnet-4-6"
+NO_TIMEOUT = 300
+"""Seconds that older platforms wrote into every session, whoever made it: no limit is meant."""
 
 
 class Resource(BaseModel):
@@ -84,6 +88,16 @@ class SessionSpec(Resource):
     sdk_options: dict[str, Any] = Field(default_factory=dict)
     desired_phase: Literal["Running", "Stopped"] | None = None
 
+    @property
+    def run_seconds(self) -> int | None:
+        """What one run may take; None: as long as the platform allows."""
+        return None if self.timeout in (None, NO_TIMEOUT) else self.timeout
+
+    @property
+    def run_cost_usd(self) -> float | None:
+        """What one run may cost; None: it has no limit."""
+        return sdk_options.cost_limit(self.sdk_options)
+
 
 class Condition(Resource):
     """One named fact about a session (api.md 5.2)."""
@@ -122,11 +136,25 @@ class ReconciledWorkflow(Resource):
 
 
 class Usage(Resource):
-    """Totals of a session or a run. cost_usd: None when unknown, never 0 for unknown."""
+    """Totals of a session or a run. cost_usd: None when unknown, never 0 for unknown.
+
+    context_tokens: no total, but how much of the model's context was in use after its newest
+    answer, of context_window, its size. None: unknown.
+    """
 
     input_tokens: int = 0
     output_tokens: int = 0
     cost_usd: float | None = Field(default=None, alias="costUSD")
+    context_tokens: int | None = None
+    context_window: int | None = None
+
+
+class LastFailure(Resource):
+    """A run that failed. message: for a person, with the next step."""
+
+    run_id: str
+    code: str = ""
+    message: str = ""
 
 
 class SessionStatus(Resource):
@@ -154,8 +182,49 @@ class SessionStatus(Resource):
     """Unanswered questions as the log has them, in every phase; made by the API, not stored."""
     queued: int = 0
     """Prompts that wait; made by the API, not stored."""
+    last_failure: LastFailure | None = None
+    """How the newest ended run failed, until the next begins; made by the API, not stored."""
     result: str | None = None
     """The last assistant message of the last finished run, ≤ 8 KiB; in a terminal phase only."""
+
+
+API_ONLY: frozenset[str] = frozenset(
+    {"project", "runnerType", "sdkOptions", "openInterrupts", "queued", "lastFailure", "result"}
+)
+"""Fields of spec and status that the API's JSON has and a custom resource has not: a resource says
+the runner type and the options in its environment variables (api.md 6.1)."""
+
+
+class JournalDrained(Resource):
+    """The server's answer to drainRequested: this incarnation's journal is stored to its end."""
+
+    generation: int = 0
+    drained_through: int = 0
+
+
+class Activity(Resource):
+    """What the log says, as far as the operator decides by it. Written by the server.
+
+    open_interrupts: how many questions are open. runs: how many were ever handed over.
+    """
+
+    active_run: str | None = None
+    queued: int = 0
+    open_interrupts: int = 0
+    runs: int = 0
+    last_finished_at: str | None = None
+
+
+class StoredStatus(SessionStatus):
+    """The status of a custom resource."""
+
+    drain_requested: int = 0
+    journal_drained: JournalDrained | None = None
+    activity: Activity | None = None
+    sdk_session_id: str | None = None
+    sdk_restart_count: int | None = None
+    bookkeeping: dict[str, Any] = Field(default_factory=dict)
+    """The operator's own notes; nobody else reads or writes them."""
 
 
 class Metadata(Resource):
@@ -202,3 +271,15 @@ class SettingsSpec(Resource):
     multitask_strategy: Strategy = "enqueue"
     mcp_servers: McpServers | None = None
     runner_secrets_name: str | None = None
+
+
+class SettingsStatus(Resource):
+    """What the operator made of a project's settings."""
+
+    group_bindings_created: int | None = None
+    scheduled_session_rbac_ready: bool | None = Field(
+        default=None, alias="scheduledSessionRBACReady"
+    )
+    limit_range_ready: bool | None = None
+    observed_generation: int | None = None
+    conditions: tuple[Condition, ...] = ()

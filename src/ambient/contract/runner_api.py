@@ -25,6 +25,12 @@ ROLLBACK: Final = "rollback"
 TASKS: Final = "tasks"
 FEEDBACK: Final = "feedback"
 REPOS: Final = "repos"
+WORKFLOWS: Final = "workflows"
+FILES: Final = "files"
+"""PUT /content/file: a file's bytes as they are, however many."""
+SNAPSHOT: Final = "snapshot"
+"""The workspace can be saved and filled again: /workspace."""
+MCP: Final = "mcp-diagnostics"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +64,19 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("POST", "/feedback", "feedback", feature=FEEDBACK),
     Route("GET", "/mcp/status", "mcp_status"),
     Route("GET", "/repos/status", "repos_status", feature=REPOS),
+    Route("POST", "/repos/push", "push_repo", feature=REPOS),
+    Route("GET", "/repos/diff", "repo_changes", feature=REPOS),
     Route("GET", "/content/list", "list_files"),
     Route("GET", "/content/file", "read_file"),
+    Route("PUT", "/content/file", "put_file", feature=FILES),
     Route("POST", "/content/write", "write_file"),
     Route("DELETE", "/content/delete", "delete_file"),
+    Route("POST", "/workspace/scan", "scan_workspace", feature=SNAPSHOT),
+    Route("POST", "/workspace/chunks", "workspace_chunks", feature=SNAPSHOT),
+    Route("PUT", "/workspace", "restore_workspace", feature=SNAPSHOT),
     Route("GET", "/content/git-status", "git_status"),
     Route("GET", "/content/git-list-branches", "list_branches"),
+    Route("GET", "/content/workflow-metadata", "workflow_metadata", feature=WORKFLOWS),
 )
 
 OPEN_PATHS: Final = frozenset(route.path for route in ROUTES if route.open)
@@ -93,13 +106,21 @@ class AcceptedKid(Wire):
     last_used_seconds: float | None = None
 
 
+class JournalEnd(Wire):
+    """The journal that a runner writes, and the number of its newest event; 0: there is none."""
+
+    id: str
+    last: int
+
+
 class VersionReply(Wire):
-    """GET /version."""
+    """GET /version. journal: None: the runner does not say."""
 
     version: str
     contract: ContractRange
     features: tuple[str, ...] = ()
     accepts: tuple[AcceptedKid, ...] = ()
+    journal: JournalEnd | None = None
 
 
 class DesiredRepo(Wire):
@@ -120,6 +141,39 @@ class DesiredWorkflow(Wire):
     path: str = ""
 
 
+class PushRepo(Wire):
+    """POST /repos/push: the branch that a repository's clone is on."""
+
+    name: str
+
+
+class RepoPushed(Wire):
+    """What was pushed. pushed: False: the host had it all before. url: of the repository."""
+
+    name: str
+    branch: str
+    commit: str
+    pushed: bool
+    url: str
+    default_branch: str = ""
+
+
+class DesiredRemote(Wire):
+    """The `origin` that a folder of the workspace is to have."""
+
+    path: str
+    url: str
+    branch: str = "main"
+
+
+class DesiredLimits(Wire):
+    """What one run may take and cost, in US dollars, from the next one on; None: no limit of its
+    own."""
+
+    run_seconds: int | None = None
+    run_cost_usd: float | None = None
+
+
 class DesiredState(Wire):
     """PUT /desired: the whole desired state, one versioned document."""
 
@@ -128,8 +182,11 @@ class DesiredState(Wire):
     """The branch the agent works on in every repository: `ambient/<session>`."""
     repos: tuple[DesiredRepo, ...] = ()
     workflow: DesiredWorkflow | None = None
+    remotes: tuple[DesiredRemote, ...] = ()
     model: str | None = None
     mcp_servers: dict[str, Any] = Field(default_factory=dict)
+    limits: DesiredLimits | None = None
+    """None, of older servers: those that the session was launched with."""
 
 
 class RunnerCondition(Wire):
@@ -163,6 +220,9 @@ class WorkflowReport(Wire):
     path: str = ""
     status: str
     message: str = ""
+    applied_at: str | None = None
+    startup_prompt: str = ""
+    """What the workflow says first, once it is in place; empty: nothing."""
 
 
 class DesiredReport(Wire):
@@ -210,13 +270,17 @@ class AckRequest(Wire):
 
 
 class FileEntry(Wire):
-    """One entry of a folder. path: relative to the workspace. size: bytes."""
+    """One entry of a folder. path: relative to the workspace. size: bytes.
+
+    is_link: it is a link, shown as what it points to.
+    """
 
     name: str
     path: str
     is_dir: bool
     size: int
     modified_at: str
+    is_link: bool = False
 
 
 class FileList(Wire):
@@ -234,8 +298,17 @@ class WriteFile(Wire):
     encoding: str = "base64"
 
 
+class FileStatus(Wire):
+    """A file that is not committed. status: the two letters of `git status --porcelain`."""
+
+    path: str
+    status: str
+    old_path: str = ""
+
+
 class GitStatus(Wire):
-    """GET /content/git-status. remote_url carries no credentials."""
+    """GET /content/git-status. remote_url carries no credentials. unpushed_commits: on branches
+    here and on none of a remote, as last fetched or pushed; None: the runner does not say."""
 
     initialized: bool = False
     has_changes: bool = False
@@ -245,12 +318,18 @@ class GitStatus(Wire):
     files_added: int = 0
     files_removed: int = 0
     uncommitted_files: int = 0
+    unpushed_commits: int | None = None
     total_added: int = 0
     total_removed: int = 0
+    files: tuple[FileStatus, ...] = ()
+    """At most 2,000."""
 
 
 class Capabilities(BaseModel):
-    """GET /capabilities; snake_case as existing clients read it."""
+    """GET /capabilities; snake_case as existing clients read it.
+
+    models, commands, agents: what the agent, asked now, said it has.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -261,5 +340,8 @@ class Capabilities(BaseModel):
     mcp: bool = False
     tracing: str | None = None
     session_persistence: bool = True
+    models: tuple[str, ...] = ()
+    commands: tuple[str, ...] = ()
+    agents: tuple[str, ...] = ()
     model: str | None = None
     session_id: str | None = None

@@ -76,6 +76,7 @@ _STOP_RUN = Step("interrupt", "Stop run", "ambient interrupt {session} -p {proje
 _STOP = Step("stop", "Stop session", "ambient stop {session} -p {project}", "edit")
 _RESUME = Step("resume", "Resume", "ambient resume {session} -p {project}", "edit")
 _RETRY = Step("retry", "Retry", "ambient start {session} -p {project}", "edit")
+_AGAIN = Step("again", "Retry", 'ambient send {session} "…" -p {project}', "edit")
 _START = Step("start", "Start", "ambient start {session} -p {project}", "edit")
 _EXPORT = Step("export", "Export", "ambient export {session} -p {project}")
 _LOG = Step("log", "Log", "ambient logs {session} -p {project}", "edit")
@@ -122,15 +123,18 @@ REASONS: Final[Mapping[str, Row]] = {
     "RestartLimit": Row("The runner was lost too often.", (_RESUME, _LOG, _WHY)),
     "UserStopped": Row("Stopped by a user; files kept.", (_RESUME,)),
     "InactivityTimeout": Row("Stopped because nothing happened; files kept.", (_RESUME,)),
+    "RunFailed": Row("The last run failed.", (_AGAIN, _WRITE, _STOP)),
     "RunFinished": Row("Stopped after the run, as asked; files kept.", (_RESUME,)),
 }
-"""Every `status.reason` of api.md 5.1, and what the reconciler says beyond it."""
+"""Every `status.reason` of api.md 5.1, what the reconciler says beyond it, and `RunFailed`, which
+is said here of a session that goes on: its last run failed."""
 
 CONDITIONS: Final[Mapping[str, Row]] = {
     "Ready": Row("The session is not ready.", (_NOTHING,)),
     "SecretsReady": Row("A required secret of the project is missing.", (_KEY, _DEMO)),
     "IntegrationSecretsReady": Row("The project's integration secret is missing.", (_KEY,)),
     "S3Available": Row("The object store cannot be reached.", (_WAIT, _COPY)),
+    "WorkspaceSaved": Row("Not all of the workspace is saved.", (_WAIT, _COPY)),
     "PodCreated": Row("The session has no process yet.", (_NOTHING,)),
     "PodScheduled": Row("There is no room for the runner yet.", (_WAIT, _STOP_OTHER)),
     "RunnerStarted": Row("The runner has not started yet.", (_NOTHING,)),
@@ -227,21 +231,33 @@ _BY_WORD: Final[Mapping[Word, Row]] = {
     Word.FAILED: Row("The session failed.", (_START, _LOG, _WHY)),
 }
 _RUNNING: Final = frozenset({Word.NEEDS_YOU, Word.WORKING, Word.READY})
+_BEFORE_STOP: Final = _RUNNING | {Word.STARTING}
+"""A stop that is asked for is said at once, before the phase has followed."""
+
+
+def word_of(phase: str, agent_status: str, *, stopping: bool) -> Word:
+    """The word by these alone. stopping: a stop is wanted."""
+    word = _PHASES.get(phase, Word.WAITING)
+    if word is Word.READY:
+        word = _AGENT.get(agent_status, Word.READY)
+    return Word.STOPPING if stopping and word in _BEFORE_STOP else word
 
 
 def status_of(session: AgenticSession, now: datetime | None = None) -> Status:
     """The status of a session as the API gave it. now: for "4 min ago"; None: not said."""
     found = session.status or SessionStatus()
-    word = _PHASES.get(found.phase, Word.WAITING)
-    if word is Word.READY:
-        word = _AGENT.get(found.agent_status or "", Word.READY)
-    row = _row(word, found.reason)
+    stopping = session.spec.desired_phase == "Stopped"
+    word = word_of(found.phase, found.agent_status or "", stopping=stopping)
+    if word is Word.READY and _cloning(found):
+        word = Word.STARTING
+    reason = "RunFailed" if word is Word.READY and found.last_failure else found.reason
+    row = _row(word, reason)
     name, project = session.metadata.name, session.metadata.namespace
     return Status(
         word=word,
         sentence=_sentence(word, found, row, now),
         steps=tuple(step.for_session(project, name) for step in row.steps),
-        reason=found.reason,
+        reason=reason,
         warnings=warnings_of(session) if word in _RUNNING else (),
         questions=found.open_interrupts,
     )
@@ -291,7 +307,7 @@ _TITLE: Final = 60
 
 
 def _row(word: Word, reason: str) -> Row:
-    if word in (Word.WAITING, Word.STARTING, Word.FAILED, Word.STOPPED):
+    if reason == "RunFailed" or word in (Word.WAITING, Word.STARTING, Word.FAILED, Word.STOPPED):
         return REASONS.get(reason, _BY_WORD[word])
     return _BY_WORD[word]
 
@@ -300,14 +316,28 @@ def _sentence(word: Word, status: SessionStatus, row: Row, now: datetime | None)
     questions = status.open_interrupts
     if word is Word.NEEDS_YOU and questions:
         return question_of(questions[0])
+    if word is Word.READY and status.last_failure is not None:
+        said = " ".join(status.last_failure.message.split())
+        return f"The last run failed: {said}" if said else row.sentence
     if word is Word.READY and now is not None and status.last_activity_time:
         return f"Last active {ago(status.last_activity_time, now)}. Ready for a message."
+    if word is Word.STARTING and (cloning := _cloning(status)):
+        return cloning
     said = status.message or row.sentence
     if word is Word.DONE and status.result:
         said = status.result.strip().splitlines()[-1]
     if word is Word.STOPPED and questions:
         return f"{said} {question_of(questions[0])}"
     return said
+
+
+def _cloning(status: SessionStatus) -> str:
+    """What a prompt waits for although there is a runner; empty: nothing."""
+    repos = status.reconciled_repos
+    for at, one in enumerate(repos, 1):
+        if one.status == "Cloning":
+            return f"Cloning {one.name} ({at} of {len(repos)})."
+    return ""
 
 
 def ago(time: str, now: datetime) -> str:

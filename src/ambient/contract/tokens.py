@@ -46,8 +46,9 @@ class TokenRecord:
 
     current: what callers send. accepted: what the runner verifies against, oldest first.
     incoming: the value being introduced, until callers send it. generation: the incarnation.
-    token_generation: counts values that callers were told to send. begun_at, leaked_at: when the
-    newest planned rotation began, the newest leak was answered. undone_at: when one was undone.
+    token_generation: counts values that callers were told to send. begun_at, leaked_at: the newest
+    request for a rotation, the newest report of a leak that it answers, by the clock of who asked.
+    undone_at: when a rotation was undone.
     """
 
     current: Token = field(repr=False)

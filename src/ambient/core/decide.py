@@ -19,6 +19,8 @@ class Limits:
 
     start: timedelta = timedelta(minutes=10)
     stop_grace: timedelta = timedelta(seconds=60)
+    drain: timedelta = timedelta(seconds=10)
+    """Of that, until the journal is stored to its end."""
     restarts: int = 3
     restart_window: timedelta = timedelta(minutes=10)
     restart_delay: timedelta = timedelta(seconds=1)
@@ -84,10 +86,13 @@ class Wait:
 
     until: datetime | None = None
     step: str = ""
+    reason: str = "Starting"
 
 
 Action = Report | Launch | Greet | Close | Stop | WantStop | Erase | Follow | Wait
 
+NOT_STARTED: Final = "NotStarted"
+"""Reason of an ending that was none: the launch broke off before there was a runner."""
 SIGTERM: Final = 15
 TERMINATED: Final = 128 + SIGTERM
 RESTARTABLE: Final = frozenset({"RunnerLost", "RunnerUnreachable"})
@@ -97,7 +102,7 @@ RESTARTABLE: Final = frozenset({"RunnerLost", "RunnerUnreachable"})
 def decide(session: Session, seen: Observed, head: Head, now: datetime, limits: Limits) -> Action:
     """What to do now."""
     if not seen.alive and session.live:
-        return Close(seen.ending or Ending(reason="RunnerLost"))
+        return Close(seen.ending or Ending(reason=_absent(session, seen)))
     match session.phase:
         case Phase.PENDING:
             return _pending(session, seen, now, limits)
@@ -115,6 +120,8 @@ def ended(session: Session, ending: Ending, now: datetime, limits: Limits) -> Re
     """The signal for an incarnation that is over; None: the phase stays as it is."""
     if session.phase in TERMINAL or session.phase is Phase.PENDING:
         return None
+    if session.phase is Phase.CREATING and ending.reason == NOT_STARTED:
+        return None  # launched again, within the same deadline
     if session.phase is Phase.STOPPING:
         return Report(Signal.RUNNER_GONE, session.reason, session.message)
     if session.replace_generation == session.generation:
@@ -221,7 +228,8 @@ def _creating(session: Session, seen: Observed, now: datetime, limits: Limits) -
         return Stop(limits.stop_grace)
     if seen.ready:
         return Greet()
-    return Wait(until=session.deadline, step=seen.step or "The runner starts")
+    step = seen.step or "The runner starts"
+    return Wait(until=session.deadline, step=step, reason=seen.reason or "Starting")
 
 
 def _running(session: Session, seen: Observed, head: Head, now: datetime, limits: Limits) -> Action:
@@ -256,6 +264,12 @@ def _at_rest(session: Session, seen: Observed, limits: Limits) -> Action:
     return Wait()
 
 
+def _absent(session: Session, seen: Observed) -> str:
+    """What a launch that left nothing is: one that broke off, as when the cluster's API went away
+    in the middle. That is no loss of a runner."""
+    return NOT_STARTED if session.phase is Phase.CREATING and not seen.placed else "RunnerLost"
+
+
 def _told_to_end(ending: Ending) -> bool:
     """By someone else than us, such as a machine that shuts down."""
     return ending.code == TERMINATED or ending.signal == SIGTERM
@@ -263,6 +277,8 @@ def _told_to_end(ending: Ending) -> bool:
 
 def _why(ending: Ending) -> str:
     last = f" Last line of its log: {ending.last_line}" if ending.last_line else ""
+    if ending.why:
+        return f"{ending.why}{last}"
     if ending.reason == "OutOfMemory":
         return f"The runner used more memory than it may.{last}"
     if ending.signal is not None:

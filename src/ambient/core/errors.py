@@ -1,17 +1,22 @@
 """What can go wrong, one class per thing that a caller can do something about.
 
 AmbientError
-├─ NotFound      SessionNotFound, ProjectNotFound, RunNotFound, FileNotFound, BlobNotFound
+├─ NotFound      SessionNotFound, ProjectNotFound, RunNotFound, FileNotFound, BlobNotFound,
+│                CredentialMissing, RuleNotFound
 ├─ Forbidden     NotOwner, BotScope
 ├─ Unauthenticated   TokenExpired
 ├─ Conflict      AlreadyExists, IllegalSignal, StaleWrite, StaleGeneration, NotRunning, WrongPhase,
-│                RunActive, NoActiveRun, InterruptOpen, AlreadyAnswered, JournalGap
-├─ Invalid       ReservedName, InvalidPath, UnsupportedByRunner, ModelUnavailable, RunnerDisabled
-├─ Malformed     the request itself does not parse
+│                RepoNameTaken, RunActive, NoActiveRun, InterruptOpen, AlreadyAnswered, NotQueued,
+│                JournalGap, LeaseLost
+├─ ProviderError a host of repositories, or what asked it, answered wrongly
+├─ Invalid       AttachmentGone, CredentialRejected, ReservedName, MaskedValueUnknown, InvalidPath,
+│                UnsupportedByRunner, ModelUnavailable, RunnerDisabled, RunnerSecretMissing
+├─ Malformed     the request itself does not parse: InvalidParameter, RangeUnsatisfiable
 ├─ TooLarge      BodyTooLarge, FileTooLarge
 ├─ TooMany       RateLimited, QueueFull, TooManyStreams
-└─ Unavailable   EngineBusy, StorageUnavailable, RunnerUnavailable, RunnerUnauthorized
-                 (TokenUnavailable, RunnerRejectedToken), RunnerError, RunnerTimeout
+└─ Unavailable   EngineBusy, StorageUnavailable, ClusterUnavailable, ClusterRefused,
+                 RunnerUnavailable, RunnerUnauthorized (TokenUnavailable, RunnerRejectedToken),
+                 RunnerError, RunnerTimeout
 
 `str(error)` is a sentence for a person; `hint` the next step; `details` what a program may read.
 The HTTP status of each is a table in server/errors.py.
@@ -63,8 +68,22 @@ class RunNotFound(NotFound):
         super().__init__(f"There is no run '{run}' in this session.")
 
 
+class RuleNotFound(NotFound):
+    """There is no such permission rule in this session."""
+
+    def __init__(self, rule: str) -> None:
+        super().__init__(
+            f"There is no permission rule '{rule}' in this session.",
+            hint="List those in force: it may be revoked already.",
+        )
+
+
 class FileNotFound(NotFound):
     """There is no such file."""
+
+
+class CredentialMissing(NotFound):
+    """No account is connected for this."""
 
 
 class BlobNotFound(NotFound):
@@ -116,6 +135,10 @@ class StaleGeneration(Conflict):
     """The generation is older than the one known."""
 
 
+class RepoNameTaken(Conflict):
+    """The session has a repository of that name."""
+
+
 class NotRunning(Conflict):
     """The session is not running."""
 
@@ -146,6 +169,18 @@ class AlreadyAnswered(Conflict):
     """The question has been answered already."""
 
 
+class LeaseLost(Conflict):
+    """Another copy of the server works on this session now."""
+
+    hint = "Nothing to do: the other copy goes on."
+
+
+class NotQueued(Conflict):
+    """This prompt waits no longer: it cannot be changed."""
+
+    hint = "Send another message, or stop the run."
+
+
 class JournalGap(Conflict):
     """The batch does not go on where the log ends for this journal.
 
@@ -166,8 +201,22 @@ class ReservedName(Invalid):
     """The name belongs to the platform."""
 
 
+class MaskedValueUnknown(Invalid):
+    """A mask stands for a value that is not stored."""
+
+
 class InvalidPath(Invalid):
     """The path is not a path inside the workspace."""
+
+
+class AttachmentGone(Invalid):
+    """A file for a new session is not there, or not any more."""
+
+
+class CredentialRejected(Invalid):
+    """The account's credential was not accepted."""
+
+    hint = "Connect the account again, with a token that is valid and may do this."
 
 
 class UnsupportedByRunner(Invalid):
@@ -186,12 +235,24 @@ class RunnerSecretMissing(Invalid):
     """A secret that the runner needs is not set in this project."""
 
 
+class ProviderError(AmbientError):
+    """An outside service answered wrongly, or not at all."""
+
+
+class ProviderMissing(AmbientError):
+    """What this needs is not configured here."""
+
+
 class Malformed(AmbientError):
     """The request is not valid JSON, or a parameter does not parse."""
 
 
 class InvalidParameter(Malformed):
     """A parameter does not parse."""
+
+
+class RangeUnsatisfiable(InvalidParameter):
+    """The range begins beyond the end of the content. details: `size`."""
 
 
 class TooLarge(AmbientError):
@@ -228,6 +289,18 @@ class StorageUnavailable(Unavailable):
     """The database cannot be reached or written."""
 
     hint = "Check that the data folder is writable and the disk is not full, then try again."
+
+
+class ClusterUnavailable(Unavailable):
+    """The cluster's API does not answer."""
+
+    hint = "The platform tries again by itself; `kubectl get --raw /readyz` shows the API's state."
+
+
+class ClusterRefused(Unavailable):
+    """The cluster does not let the platform do this."""
+
+    hint = "Compare the rights of the platform's service accounts with deploy/base, and the quota."
 
 
 class RunnerUnavailable(Unavailable):

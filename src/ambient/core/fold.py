@@ -12,7 +12,14 @@ import jsonpatch
 import msgspec
 from jsonpointer import JsonPointerException
 
-from ambient.contract.events import TASK_PREFIX, Event, Kind, kind_of
+from ambient.contract.events import (
+    MOST_OUTPUT_KEPT,
+    TASK_PREFIX,
+    TOOL_OUTPUT,
+    Event,
+    Kind,
+    kind_of,
+)
 
 Message = dict[str, Any]
 
@@ -53,6 +60,12 @@ class Fold(msgspec.Struct, kw_only=True):
     thread: str = ""
     terminal: Event | None = None
     said: dict[str, list[str]] = {}
+    begins: dict[str, int] = {}
+    """The seq with which each message began."""
+    outputs: dict[str, str] = {}
+    """What calls without a result have put out so far."""
+    called: dict[str, str] = {}
+    """Each tool call's message: a long conversation is not searched for what is new in it."""
 
     def feed(self, seq: int, event: Event) -> None:
         """Take the next event. Unknown kinds and strays are passed over: nothing stops a fold."""
@@ -69,7 +82,10 @@ class Fold(msgspec.Struct, kw_only=True):
     @classmethod
     def from_bytes(cls, data: bytes) -> "Fold":
         """Read it back."""
-        return msgspec.json.decode(data, type=cls)
+        found = msgspec.json.decode(data, type=cls)
+        if not found.called:  # written before calls were noted
+            found.called = _called(found.messages)
+        return found
 
 
 def fold(events: Iterable[tuple[int, bytes]], onto: Fold | None = None) -> Fold:
@@ -115,6 +131,7 @@ def prelude(found: Fold) -> list[Event]:
     if found.run is not None:
         for key, start in found.open.items():
             events += _reopened(found, key, start)
+        events += _outputs(found)
     elif found.terminal is not None:
         events.append(found.terminal)
     return events
@@ -125,6 +142,24 @@ def finished_messages(found: Fold) -> list[Message]:
     _settle_all(found)
     kept = [_finished(found, message) for message in found.messages]
     return [message for message in kept if message is not None]
+
+
+def still_open(found: Fold) -> list[Event]:
+    """What a reader of the finished messages needs besides, to go on with the log after them: the
+    run, and what was begun in it; without a run, how the last one ended."""
+    if found.run is None:
+        return [] if found.terminal is None else [found.terminal]
+    begun: Event = {"type": "RUN_STARTED", "threadId": found.thread, "runId": found.run}
+    again = [_reopened(found, key, start) for key, start in found.open.items()]
+    return [begun, *(event for events in again for event in events), *_outputs(found)]
+
+
+def _outputs(found: Fold) -> list[Event]:
+    """What commands have put out that still run."""
+    return [
+        {"type": "CUSTOM", "name": TOOL_OUTPUT, "value": {"toolCallId": call, "delta": text}}
+        for call, text in found.outputs.items()
+    ]
 
 
 def _finished(found: Fold, message: Message) -> Message | None:
@@ -149,6 +184,8 @@ def _kind(key: str) -> str:
 
 
 def _message(found: Fold, name: str) -> Message | None:
+    if name not in found.begins:
+        return None
     return next((one for one in reversed(found.messages) if one["id"] == name), None)
 
 
@@ -159,6 +196,7 @@ def _add(found: Fold, event: Event, message: Message) -> Message:
     if event.get("timestamp") is not None:
         message["timestamp"] = event["timestamp"]
     found.messages.append(message)
+    found.begins[message["id"]] = found.seq
     return message
 
 
@@ -192,6 +230,7 @@ def _run_ended(found: Fold, event: Event) -> None:
     found.run = None
     found.terminal = event
     found.open.clear()
+    found.outputs.clear()
     _settle_all(found)
 
 
@@ -228,6 +267,7 @@ def _tool_start(found: Fold, event: Event) -> None:
         "function": {"name": event["toolCallName"], "arguments": ""},
     }
     message.setdefault("toolCalls", []).append(call)
+    found.called[call["id"]] = message["id"]
 
 
 def _tool_end(found: Fold, event: Event) -> None:
@@ -236,13 +276,17 @@ def _tool_end(found: Fold, event: Event) -> None:
 
 
 def _call(found: Fold, name: str) -> Message | None:
-    calls: Iterable[Message] = (
-        call for message in reversed(found.messages) for call in message.get("toolCalls") or ()
-    )
+    owner = _message(found, found.called.get(name, ""))
+    calls: Iterable[Message] = (owner or {}).get("toolCalls") or ()
     return next((call for call in calls if call["id"] == name), None)
 
 
+def _called(messages: Iterable[Message]) -> dict[str, str]:
+    return {call["id"]: one["id"] for one in messages for call in one.get("toolCalls") or ()}
+
+
 def _tool_result(found: Fold, event: Event) -> None:
+    found.outputs.pop(event["toolCallId"], None)
     message = {
         "id": event["messageId"],
         "role": "tool",
@@ -279,6 +323,9 @@ def _closes(kind: str, field: str) -> Callable[[Fold, Event], None]:
 def _messages(found: Fold, event: Event) -> None:
     found.said.clear()
     found.messages = [dict(one) for one in event["messages"]]
+    known = found.begins
+    found.begins = {one["id"]: known.get(one["id"], found.seq) for one in found.messages}
+    found.called = _called(found.messages)
 
 
 def _state(found: Fold, event: Event) -> None:
@@ -314,7 +361,12 @@ def _activity_delta(found: Fold, event: Event) -> None:
 
 def _custom(found: Fold, event: Event) -> None:
     name, value = event.get("name", ""), event.get("value")
-    if name.startswith(TASK_PREFIX) and isinstance(value, Mapping):
+    if name == TOOL_OUTPUT and isinstance(value, Mapping):
+        call = str(value.get("toolCallId"))
+        if call in found.called:
+            text = found.outputs.get(call, "") + str(value.get("delta") or "")
+            found.outputs[call] = text[-MOST_OUTPUT_KEPT:]
+    elif name.startswith(TASK_PREFIX) and isinstance(value, Mapping):
         found.tasks[str(value.get("task_id"))] = event
     elif name == "ambient:trace_id":
         found.trace = event

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any, NewType
+from typing import Any, Final, NewType
 
 import msgspec
 
@@ -41,6 +41,29 @@ class Role(StrEnum):
     ADMIN = "admin"
 
 
+class SubjectType(StrEnum):
+    """Who may have a role."""
+
+    USER = "user"
+    GROUP = "group"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Subject:
+    """Somebody who may have a role, called as the directory calls them that vouches for them."""
+
+    type: SubjectType
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """Somebody with a role in a project."""
+
+    subject: Subject
+    role: Role
+
+
 class CallerKind(StrEnum):
     """Who calls."""
 
@@ -50,14 +73,28 @@ class CallerKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Grant:
+    """A role in one project."""
+
+    project: str
+    role: Role
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Principal:
-    """An authenticated caller. session and generation: a bot's own."""
+    """An authenticated caller. session and generation: a bot's own. subject: how the directory that
+    vouches for a person calls them, which is what an Authorizer asks by; empty: there is none.
+    grant: an access key's whole right. until: when the credential ends, seconds since 1970; None:
+    it says no end."""
 
     user_id: UserId
     display_name: str
     kind: CallerKind = CallerKind.USER
     email: str = ""
     groups: tuple[str, ...] = ()
+    subject: str = ""
+    grant: Grant | None = None
+    until: float | None = None
     session: SessionId | None = None
     generation: int | None = None
 
@@ -142,8 +179,14 @@ class Session:
     replace_reason: str = ""
     token_generation: int | None = None
     """Of the token record, for information."""
+    drain_requested: int = 0
+    """The incarnation whose journal is to be stored to its end, where another process asks."""
+    drained: int = 0
+    """The incarnation whose journal was stored to its end, said where another process waits."""
     rotation_asked_at: datetime | None = None
     leak_reported_at: datetime | None = None
+    token_refused_at: datetime | None = None
+    """When the runner last refused its token, where another process met that."""
     rev: int = 0
 
     @property
@@ -238,6 +281,16 @@ class Prompt:
         return list(self.input.get("messages") or [])
 
     @property
+    def text(self) -> str:
+        """What was said, in one piece."""
+        found = []
+        for message in self.messages:
+            content = message.get("content")
+            parts = content if isinstance(content, list) else [{"text": content}]
+            found += [one.get("text") for one in parts if isinstance(one, dict)]
+        return "\n".join(text for text in found if isinstance(text, str))
+
+    @property
     def resume(self) -> list[Event]:
         """The answers it carries, `{interruptId, status, payload}`."""
         return list(self.input.get("resume") or [])
@@ -269,6 +322,15 @@ class Run:
         return self.prompt.run_id
 
 
+@dataclass(frozen=True, slots=True)
+class Enqueued:
+    """position: 0 for next. existing: the same run was there already, and nothing was done."""
+
+    run: Run
+    position: int
+    existing: bool = False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Head:
     """What the log says of a session at its end; kept with every append, in one transaction.
@@ -277,7 +339,10 @@ class Head:
     the log has its RUN_STARTED; active_generation: the incarnation it was given to.
     open_interrupts: as in the RUN_FINISHED of `interrupted_run`, without those answered since.
     queued: how many prompts wait. runs: how many were ever handed over. last_run: the newest that
-    started. last_finished_at: when the newest ended run ended. usage: totals.
+    started. last_finished_at: when the newest ended run ended. usage: totals. doing_seq: where the
+    newest tool call or plan begins; 0: there is none. rules: permissions that were given for the
+    session and not revoked since, oldest first (contract/permission.py). failure: how the newest
+    ended run failed: {runId, code, message}; None: it did not, or another one is under way.
     """
 
     last_seq: int = 0
@@ -292,6 +357,9 @@ class Head:
     last_activity_at: datetime | None = None
     last_finished_at: datetime | None = None
     usage: Usage = field(default_factory=Usage)
+    doing_seq: int = 0
+    rules: tuple[Event, ...] = ()
+    failure: Event | None = None
 
     @property
     def agent_status(self) -> str:
@@ -300,16 +368,50 @@ class Head:
             return "working"
         return "waiting_input" if self.open_interrupts else "idle"
 
+    @property
+    def concern(self) -> str:
+        """The same, but `failed` for an idle agent whose last run failed."""
+        status = self.agent_status
+        return "failed" if status == "idle" and self.failure is not None else status
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Staged:
+    """A file that waits for a session to be made. name: its path below `file-uploads/` there.
+
+    size: bytes.
+    """
+
+    id: str
+    name: str
+    created_at: datetime
+    size: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upload:
+    """A file that waits to be put into a session's workspace. path: below `file-uploads/`.
+
+    key: of this very content, never used twice. size: bytes; None: the file is to be removed.
+    """
+
+    path: str
+    key: str
+    changed_at: datetime
+    size: int | None = None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ending:
-    """How a runner ended. code: exit code; None: not known. signal: the one that killed it."""
+    """How a runner ended. code: exit code; None: not known. signal: the one that killed it. why: a
+    sentence of the engine's own, when it knows more than these."""
 
     code: int | None = None
     signal: int | None = None
     reason: str = ""
     last_line: str = ""
     """Last line of its log, redacted."""
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -318,7 +420,8 @@ class Observed:
 
     placed: something of a launch is there, alive or not. alive: its process (Pod) runs. ready: it
     has said that it listens, at `endpoint`. generation: which incarnation was seen. step: what a
-    starting one waits for, in words. ending: when not alive, how it ended.
+    starting one waits for, in words; reason: the same as one of api.md 5.1's. ending: when not
+    alive, how it ended.
     """
 
     placed: bool = False
@@ -338,6 +441,19 @@ class Handshake:
 
     version: VersionReply
     capabilities: Capabilities | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A small stored object. rev: 1 for the first version."""
+
+    name: str
+    doc: bytes
+    rev: int
+
+
+DRAFTS: Final = "draft"
+"""The kind of drafts; the scope of those of a session is its uid, and they go with it."""
 
 
 class Stored(msgspec.Struct, frozen=True, gc=False):

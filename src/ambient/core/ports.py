@@ -1,16 +1,16 @@
 """What the domain needs from outside, and what each of these promises.
 
-Adapters: storage/ (SessionStore, EventLog, TokenStore, KeyStore), engines/ (Engine), relay/
-(RunnerClient, Relay), server/auth (Authenticator), wiring/system (Clock, NewId). In-memory ones for
-tests are in core/memory.py and pass the same suites.
+Adapters: storage/ (SessionStore, EventLog, ObjectStore, TokenStore, KeyStore), engines/ (Engine),
+relay/ (RunnerClient, Relay), server/auth (Authenticator), wiring/system (Clock, NewId). In-memory
+ones for tests are in core/memory.py and pass the same suites.
 """
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
+from ambient.contract.changes import RepoChanges
 from ambient.contract.doctor import PlaceFacts
 from ambient.contract.events import Event, JournalId
 from ambient.contract.launch import LaunchSpec
@@ -20,11 +20,20 @@ from ambient.contract.runner_api import (
     DesiredState,
     FileList,
     GitStatus,
+    RepoPushed,
     VersionReply,
 )
+from ambient.contract.snapshot import Manifest, ScanRequest
+from ambient.contract.span import Span
 from ambient.contract.tokens import Token, TokenRecord
+from ambient.contract.workflow import WorkflowMetadata
+from ambient.core.filing import Content
+from ambient.core.lists import Changes, Counts, Page, Query, Tally
 from ambient.core.model import (
+    Enqueued,
     Head,
+    Kept,
+    Member,
     Observed,
     Principal,
     Project,
@@ -34,6 +43,7 @@ from ambient.core.model import (
     Session,
     SessionId,
     Stored,
+    Subject,
 )
 
 NewId = Callable[[], str]
@@ -56,57 +66,8 @@ class Clock(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Query:
-    """A page of a project's sessions (api.md 2.3). sort: field, `-` before it for descending."""
-
-    project: str
-    search: str = ""
-    phases: tuple[str, ...] = ()
-    agent_statuses: tuple[str, ...] = ()
-    creator: str | None = None
-    owner_only: str | None = None
-    """A bot's list: only sessions of this owner."""
-    labels: tuple[tuple[str, str, tuple[str, ...]], ...] = ()
-    """Selector terms (key, operator, values); operators =, !=, in, notin, exists, !exists."""
-    sort: str = "-createdAt"
-    limit: int = 20
-    offset: int = 0
-
-    @property
-    def filtered(self) -> bool:
-        """Whether it asks for less than the whole project."""
-        narrowed = (self.phases, self.agent_statuses, self.labels, self.creator, self.owner_only)
-        return bool(self.search) or any(part not in (None, ()) for part in narrowed)
-
-
-COUNT_CAP = 10_000
-"""Where counting stops under a filter (api.md 2.3)."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Listed:
-    """One row of a list: the session and what its log says."""
-
-    session: Session
-    head: Head
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Page:
-    """items in the order asked for. total is exact unless total_is_lower_bound."""
-
-    items: tuple[Listed, ...]
-    total: int
-    total_is_lower_bound: bool = False
-
-
-class SessionStore(Protocol):
-    """Projects and sessions: what is wanted and what is. Compare-and-swap on `Session.rev`."""
-
-    async def create(self, session: Session) -> Session:
-        """Store a new session. Raises AlreadyExists, ProjectNotFound."""
-        ...
+class SessionRecords(Protocol):
+    """Sessions as the reconcile loop reads and writes them. Compare-and-swap on `Session.rev`."""
 
     async def get(self, session: SessionId) -> Session:
         """Read one, also one being deleted. Raises SessionNotFound."""
@@ -120,11 +81,7 @@ class SessionStore(Protocol):
         ...
 
     async def delete(self, session: SessionId) -> None:
-        """Remove the row with its log, runs, blobs and token record. Absent is no error."""
-        ...
-
-    async def list(self, query: Query) -> Page:
-        """One page; cost does not grow with the project. Those being deleted are left out."""
+        """Remove the row with its log, runs, blobs, token record and drafts. Absent is no error."""
         ...
 
     async def active(self) -> Sequence[SessionId]:
@@ -132,12 +89,43 @@ class SessionStore(Protocol):
         they are, or being deleted, in unspecified order. The resync."""
         ...
 
-    async def create_project(self, project: Project) -> Project:
-        """Store a new project. Raises AlreadyExists."""
-        ...
-
     async def get_project(self, name: str) -> Project:
         """Read one. Raises ProjectNotFound."""
+        ...
+
+
+class SessionStore(SessionRecords, Protocol):
+    """Projects and sessions: what is wanted and what is."""
+
+    async def create(self, session: Session) -> Session:
+        """Store a new session. Raises AlreadyExists, ProjectNotFound."""
+        ...
+
+    async def list(self, query: Query) -> Page:
+        """One page; cost does not grow with the project. Those being deleted are left out."""
+        ...
+
+    async def tally(self) -> Tally:
+        """What there is in numbers, read at once; cost grows with the number of sessions, not
+        with their logs."""
+        ...
+
+    async def cursor(self) -> str:
+        """Where the feed of changes is now; what a list says that is read after it is newer."""
+        ...
+
+    async def changes(self, after: str, limit: int = 200) -> Changes:
+        """Sessions of all projects that look different in a list since the cursor. An activity
+        counts at most once a second."""
+        ...
+
+    async def wait_change(self, after: str) -> None:
+        """Return once there may be changes after the cursor. Never later than 1 s after a commit.
+        Cancel to stop waiting."""
+        ...
+
+    async def create_project(self, project: Project) -> Project:
+        """Store a new project. Raises AlreadyExists."""
         ...
 
     async def update_project(self, project: Project) -> Project:
@@ -145,11 +133,16 @@ class SessionStore(Protocol):
         ...
 
     async def delete_project(self, name: str) -> None:
-        """Remove it. Raises Conflict while it has sessions. Absent is no error."""
+        """Remove it with the objects in its scope, `NAME`, `NAME/…` or `project/NAME`. Raises
+        Conflict while it has sessions. Absent is no error."""
         ...
 
     async def list_projects(self, search: str = "") -> Sequence[Project]:
         """All of them, by name."""
+        ...
+
+    async def counts(self, projects: Sequence[str]) -> Mapping[str, Counts]:
+        """How the sessions of each stand, as cheap as `list`. An unknown project has none."""
         ...
 
     async def ping(self) -> None:
@@ -157,17 +150,8 @@ class SessionStore(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Enqueued:
-    """position: 0 for next. existing: the same run was there already, and nothing was done."""
-
-    run: Run
-    position: int
-    existing: bool = False
-
-
-class EventLog(Protocol):
-    """A session's log and its queue (events.md). Every method is one transaction."""
+class SessionLog(Protocol):
+    """A session's log as those see it who decide about the runner's life (events.md)."""
 
     async def append(
         self, session: SessionId, journal: JournalId, first: int, events: Sequence[bytes]
@@ -188,6 +172,25 @@ class EventLog(Protocol):
         """The last number stored of a journal; 0: none."""
         ...
 
+    async def head(self, session: SessionId) -> Head:
+        """The log's end. Raises SessionNotFound."""
+        ...
+
+    async def enqueue(self, session: SessionId, prompt: Prompt, *, front: bool = False) -> Enqueued:
+        """Put a prompt into the queue and say `ambient:run_queued`, in one write.
+
+        Idempotent on run_id, and on auto_key. Raises QueueFull, SessionNotFound.
+        """
+        ...
+
+    async def put_blob(self, session: SessionId, ref: str, data: bytes) -> None:
+        """Keep a large result under its content's name. Twice is no error."""
+        ...
+
+
+class EventLog(SessionLog, Protocol):
+    """A session's log and its queue (events.md). Every method is one transaction."""
+
     async def read(self, session: SessionId, after: int, limit: int = 1000) -> Sequence[Stored]:
         """Return the events after `after`, oldest first, without gaps, at most `limit` of them.
 
@@ -201,23 +204,12 @@ class EventLog(Protocol):
         Raises SessionNotFound when the session is deleted meanwhile."""
         ...
 
-    async def head(self, session: SessionId) -> Head:
-        """The log's end. Raises SessionNotFound."""
-        ...
-
     async def snapshot(self, session: SessionId) -> tuple[int, bytes] | None:
         """The newest stored fold: the seq it stands for and its bytes. None: none stored."""
         ...
 
     async def put_snapshot(self, session: SessionId, seq: int, data: bytes) -> None:
         """Keep a fold; an older one is forgotten. A derived cache: losing it loses nothing."""
-        ...
-
-    async def enqueue(self, session: SessionId, prompt: Prompt, *, front: bool = False) -> Enqueued:
-        """Put a prompt into the queue and say `ambient:run_queued`, in one write.
-
-        Idempotent on run_id, and on auto_key. Raises QueueFull, SessionNotFound.
-        """
         ...
 
     async def hand_over(self, session: SessionId, run: RunId, generation: int) -> Run | None:
@@ -231,6 +223,13 @@ class EventLog(Protocol):
         """Cancel queued runs (None: all) and say `ambient:run_cancelled` for each; return them."""
         ...
 
+    async def edit(
+        self, session: SessionId, run: RunId, *, text: str | None = None, place: int | None = None
+    ) -> Enqueued:
+        """Change the text of a prompt that waits, or its place (0: next; beyond the end: last), and
+        say `ambient:run_queued` again. Raises RunNotFound, NotQueued."""
+        ...
+
     async def run(self, session: SessionId, run: RunId) -> Run:
         """One run. Raises RunNotFound."""
         ...
@@ -242,12 +241,35 @@ class EventLog(Protocol):
         the order in which they will go."""
         ...
 
-    async def put_blob(self, session: SessionId, ref: str, data: bytes) -> None:
-        """Keep a large result under its content's name. Twice is no error."""
+    async def spent(self, project: str, since: datetime) -> float | None:
+        """What runs of that project cost, in US dollars, as far as it became known since then; to
+        the quarter of an hour in which `since` lies. Deleted sessions count. None: nothing did."""
         ...
 
     async def blob(self, session: SessionId, ref: str) -> bytes:
         """Read it back, whole. Raises BlobNotFound."""
+        ...
+
+
+class ObjectStore(Protocol):
+    """Small things that people keep, each with a kind, a scope (whose it is) and a name."""
+
+    async def get_object(self, kind: str, scope: str, name: str) -> Kept | None:
+        """Read one; None: it is not there."""
+        ...
+
+    async def put_object(
+        self, kind: str, scope: str, name: str, doc: bytes, *, rev: int | None = None
+    ) -> Kept:
+        """Write it. rev: the stored one, 0: none, None: any. Raises StaleWrite: not written."""
+        ...
+
+    async def delete_object(self, kind: str, scope: str, name: str) -> bool:
+        """Remove it; False: it was not there."""
+        ...
+
+    async def list_objects(self, kind: str, scope: str) -> Sequence[Kept]:
+        """All of a kind in a scope, by name."""
         ...
 
 
@@ -266,6 +288,18 @@ class TokenStore(Protocol):
         ...
 
 
+class Sealer(Protocol):
+    """Makes what is stored unreadable to who has the store alone. name: what it is bound to."""
+
+    def seal(self, data: bytes, name: str) -> bytes:
+        """Sealed; the same twice gives different bytes."""
+        ...
+
+    def unseal(self, sealed: bytes, name: str) -> bytes:
+        """What was sealed under that name. Raises StorageUnavailable for anything else."""
+        ...
+
+
 class KeyStore(Protocol):
     """Named secrets of the server itself that outlive it, such as signing keys."""
 
@@ -275,6 +309,10 @@ class KeyStore(Protocol):
 
     async def put_key(self, name: str, value: bytes) -> None:
         """Write or replace it."""
+        ...
+
+    async def claim_key(self, name: str, value: bytes) -> bytes:
+        """Write it if there is none; the value that is there now, this one or an earlier."""
         ...
 
 
@@ -346,8 +384,11 @@ class Engine(Protocol):
         engine can read it. Raises FileNotFound, InvalidPath."""
         ...
 
-    async def saved_file(self, session: Session, path: str) -> bytes | None:
-        """A file of it; None, FileNotFound, InvalidPath as above."""
+    async def saved_file(
+        self, session: Session, path: str, span: Span | None = None
+    ) -> Content | None:
+        """A file of it, or a range; None, FileNotFound, InvalidPath as above, and
+        RangeUnsatisfiable."""
         ...
 
     async def inspect(self, session: Session) -> PlaceFacts:
@@ -418,20 +459,53 @@ class RunnerClient(Protocol):
         """Repositories as they are on disk."""
         ...
 
+    async def repo_changes(
+        self, session: SessionId, name: str, file: str = "", *, patch: bool = False
+    ) -> RepoChanges:
+        """What the agent has changed in a repository, or in one file. Raises NotFound,
+        InvalidPath, ProviderError."""
+        ...
+
+    async def push_repo(self, session: SessionId, name: str) -> RepoPushed:
+        """Push the branch that a repository's clone is on. Raises NotFound, ProviderError with
+        what git or the host said."""
+        ...
+
     async def list_files(self, session: SessionId, path: str) -> FileList:
         """A folder. Raises FileNotFound, InvalidPath."""
         ...
 
-    async def read_file(self, session: SessionId, path: str) -> bytes:
-        """A file. Raises FileNotFound, InvalidPath."""
+    async def open_file(self, session: SessionId, path: str, span: Span | None = None) -> Content:
+        """A file, or a range. Raises FileNotFound, InvalidPath, RangeUnsatisfiable."""
+        ...
+
+    async def put_file(self, session: SessionId, path: str, chunks: AsyncIterator[bytes]) -> None:
+        """Write or replace a file, whole or not at all (feature `files`). Raises InvalidPath,
+        FileTooLarge, and what `chunks` raises."""
         ...
 
     async def write_file(self, session: SessionId, path: str, data: bytes) -> None:
-        """Write or replace a file. Raises InvalidPath."""
+        """The same for a runner without that feature."""
         ...
 
     async def delete_file(self, session: SessionId, path: str) -> None:
         """Delete a file. Raises FileNotFound, InvalidPath."""
+        ...
+
+    async def scan_workspace(self, session: SessionId, wanted: ScanRequest) -> Manifest:
+        """What is in the workspace now (feature `snapshot`, as the two below)."""
+        ...
+
+    def workspace_chunks(
+        self, session: SessionId, refs: Sequence[str]
+    ) -> AsyncIterator[tuple[str, bytes | None]]:
+        """Chunks of the last scan, in this order, at most `MOST_CHUNKS_ASKED`; None: the file has
+        changed since."""
+        ...
+
+    async def restore_workspace(self, session: SessionId, body: AsyncIterator[bytes]) -> bool:
+        """Fill the workspace with frames: the manifest, then each chunk once. False: it had files
+        when the runner began, and they are kept. Raises also what `body` raises."""
         ...
 
     async def git_status(self, session: SessionId, path: str) -> GitStatus:
@@ -440,6 +514,10 @@ class RunnerClient(Protocol):
 
     async def list_branches(self, session: SessionId, path: str) -> Sequence[str]:
         """Branches of a repository in the workspace."""
+        ...
+
+    async def workflow_metadata(self, session: SessionId) -> WorkflowMetadata:
+        """The active workflow. Raises NotFound: there is none."""
         ...
 
     async def blob(self, session: SessionId, ref: str) -> bytes:
@@ -495,18 +573,25 @@ class Authorizer(Protocol):
         ...
 
 
-class RunnerTypes(Protocol):
-    """The runner registry (api.md 3.7, 10)."""
+class Members(Protocol):
+    """Who has a role in a project; ClusterUnavailable, ClusterRefused where a cluster keeps it."""
 
-    def get(self, runner_type: str) -> Mapping[str, Any]:
-        """The entry. Raises RunnerDisabled."""
+    async def list(self, project: str) -> Sequence[Member]:
+        """Each subject once, with its highest role, by type and name."""
         ...
 
-    def all(self) -> Sequence[Mapping[str, Any]]:
-        """Every entry that may be used."""
+    async def first(self, project: str, member: Member) -> None:
+        """The first one, of a project just made; waits until the rights to say so are there."""
+        ...
+
+    async def grant(self, project: str, member: Member) -> None:
+        """In place of what the subject has. Twice does no harm; nothing changes when it raises."""
+        ...
+
+    async def revoke(self, project: str, subject: Subject) -> None:
+        """All that the subject has; none is no error. Nothing changes when it raises."""
         ...
 
 
-Lock = Callable[[SessionId], AbstractAsyncContextManager[None]]
 Wake = Callable[[SessionId], None]
 """Says which session to look at."""

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Final
 
 from ambient.contract.tokens import Kid, RotationState, Token, TokenRecord, digest, kid, kid_of
 
@@ -46,10 +47,28 @@ class Report:
     quiet_for: timedelta = timedelta(0)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Requests:
+    """When somebody asked for a rotation, and reported a leak. These are times of their clock, not
+    of the writer's, which may be minutes off: they are compared with each other alone."""
+
+    asked_at: datetime | None = None
+    leaked_at: datetime | None = None
+
+
+NO_REQUESTS: Final = Requests()
+
+
 def first(
-    generation: int, now: datetime, token: Token, *, after: TokenRecord | None = None
+    generation: int,
+    now: datetime,
+    token: Token,
+    *,
+    after: TokenRecord | None = None,
+    requests: Requests = NO_REQUESTS,
 ) -> TokenRecord:
-    """The record of a new incarnation. after: the record it replaces."""
+    """The record of a new incarnation, which answers all requests up to now. after: the record it
+    replaces."""
     return TokenRecord(
         current=token,
         accepted=(digest(token),),
@@ -57,8 +76,8 @@ def first(
         generation=generation,
         token_generation=(after.token_generation if after else 0) + 1,
         updated_at=now,
-        begun_at=now,
-        leaked_at=now if after and after.leaked_at else None,
+        begun_at=requests.asked_at,
+        leaked_at=requests.leaked_at,
         version=after.version if after else 0,
     )
 
@@ -86,15 +105,23 @@ def step(
             return _settle(record, report, now)
 
 
-def wish_of(
-    record: TokenRecord, asked_at: datetime | None, leaked_at: datetime | None
-) -> Wish | None:
+def wish_of(record: TokenRecord, requests: Requests) -> Wish | None:
     """What was asked for since the record last answered such a request."""
+    asked_at, leaked_at = requests.asked_at, requests.leaked_at
     if leaked_at is not None and (record.leaked_at is None or leaked_at > record.leaked_at):
         return Wish.LEAKED
     if asked_at is not None and (record.begun_at is None or asked_at > record.begun_at):
         return Wish.PLANNED
     return None
+
+
+def answering(new: TokenRecord, wish: Wish | None, requests: Requests) -> TokenRecord:
+    """The step, noted as the answer to the request that it was made for."""
+    if wish is Wish.LEAKED and requests.leaked_at is not None:
+        return replace(new, updated_at=requests.leaked_at, leaked_at=requests.leaked_at)
+    if wish is Wish.PLANNED and new.state is RotationState.INTRODUCING:
+        return replace(new, begun_at=requests.asked_at)
+    return new
 
 
 def is_sound(record: TokenRecord) -> bool:
@@ -108,9 +135,10 @@ def unconfirmed(record: TokenRecord) -> bool:
     return record.state is RotationState.RETIRING and record.leaked_at == record.updated_at
 
 
-def must_replace(record: TokenRecord, now: datetime, rules: Rules) -> bool:
-    """Whether a runner that has not taken the value after a leak is to be replaced."""
-    return unconfirmed(record) and now - record.updated_at > rules.replace_after
+def must_replace(record: TokenRecord, waited: timedelta, rules: Rules) -> bool:
+    """Whether a runner that has not taken the value after a leak is to be replaced. waited: how
+    long the writer has watched it, by its own monotonic time."""
+    return unconfirmed(record) and waited > rules.replace_after
 
 
 def _begin(
@@ -131,7 +159,6 @@ def _begin(
         incoming=incoming,
         accepted=(digest(record.current), digest(incoming)),
         updated_at=now,
-        begun_at=now,
         undone_at=None,
     )
 

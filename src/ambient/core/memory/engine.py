@@ -11,7 +11,9 @@ from ambient.contract.doctor import PlaceFacts
 from ambient.contract.events import JournalId
 from ambient.contract.launch import LaunchSpec
 from ambient.contract.runner_api import FileList
+from ambient.contract.span import Span
 from ambient.contract.tokens import TokenRecord
+from ambient.core.filing import Content
 from ambient.core.model import Ending, Observed, Session, SessionId
 from ambient.core.ports import Place
 
@@ -114,7 +116,9 @@ class MemoryEngine:
     async def saved_files(self, session: Session, path: str) -> FileList | None:
         return None
 
-    async def saved_file(self, session: Session, path: str) -> bytes | None:
+    async def saved_file(
+        self, session: Session, path: str, span: Span | None = None
+    ) -> Content | None:
         return None
 
     async def inspect(self, session: Session) -> PlaceFacts:

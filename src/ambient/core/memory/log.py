@@ -2,13 +2,42 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from ambient.contract.events import Event, JournalId
-from ambient.core.errors import BlobNotFound, JournalGap, QueueFull, RunNotFound, SessionNotFound
+from ambient.core.errors import (
+    BlobNotFound,
+    JournalGap,
+    NotQueued,
+    QueueFull,
+    RunNotFound,
+    SessionNotFound,
+)
 from ambient.core.memory.database import MemoryDatabase, Record
-from ambient.core.model import MAX_QUEUE, Head, Prompt, Run, RunId, RunStatus, SessionId, Stored
-from ambient.core.ports import Clock, Enqueued
-from ambient.core.projection import changed, encode, handed, project, run_cancelled, run_queued
+from ambient.core.model import (
+    MAX_QUEUE,
+    Enqueued,
+    Head,
+    Prompt,
+    Run,
+    RunId,
+    RunStatus,
+    SessionId,
+    Stored,
+)
+from ambient.core.ports import Clock
+from ambient.core.projection import (
+    changed,
+    edited,
+    encode,
+    handed,
+    looks_different,
+    project,
+    quarter_of,
+    reordered,
+    run_cancelled,
+    run_queued,
+)
 
 
 class MemoryEventLog:
@@ -73,8 +102,8 @@ class MemoryEventLog:
         run = Run(prompt=prompt, status=RunStatus.QUEUED, position=position)
         record.runs[run.run_id] = run
         place = 0 if front else len(queue)
-        record.head = replace(record.head, queued=record.head.queued + 1)
-        self._store(record, [run_queued(run.run_id, place, self._clock.now())])
+        head = replace(record.head, queued=record.head.queued + 1)
+        self._store(record, [run_queued(run.run_id, place, self._clock.now())], head)
         return Enqueued(run, place)
 
     async def hand_over(self, session: SessionId, run: RunId, generation: int) -> Run | None:
@@ -83,6 +112,7 @@ class MemoryEventLog:
         if given is None:
             return None
         record.head, record.runs[run] = given
+        self._database.touch(record)
         return record.runs[run]
 
     async def withdraw(
@@ -96,9 +126,25 @@ class MemoryEventLog:
             if runs is None or run.run_id in runs
         ]
         record.runs.update({run.run_id: run for run in gone})
-        record.head = replace(record.head, queued=record.head.queued - len(gone))
-        self._store(record, [run_cancelled(run.run_id, now) for run in gone])
+        head = replace(record.head, queued=record.head.queued - len(gone))
+        self._store(record, [run_cancelled(run.run_id, now) for run in gone], head)
         return gone
+
+    async def edit(
+        self, session: SessionId, run: RunId, *, text: str | None = None, place: int | None = None
+    ) -> Enqueued:
+        record, known = self._database.record(session), await self.run(session, run)
+        if known.status is not RunStatus.QUEUED:
+            raise NotQueued(status=known.status)
+        if text is not None:
+            record.runs[run] = edited(known, text)
+        if place is not None:
+            ordered = reordered(_waiting(record), run, place)
+            record.runs.update({one.run_id: one for one in ordered})
+        found = record.runs[run]
+        now_at = _place(_waiting(record), found)
+        self._store(record, [run_queued(run, now_at, self._clock.now())])
+        return Enqueued(found, now_at)
 
     async def run(self, session: SessionId, run: RunId) -> Run:
         try:
@@ -113,6 +159,15 @@ class MemoryEventLog:
         found = _waiting(record) if queued else list(reversed(record.runs.values()))
         return found[offset : offset + limit], len(found)
 
+    async def spent(self, project: str, since: datetime) -> float | None:
+        first = quarter_of(since)
+        found = [
+            cost
+            for (place, quarter), cost in self._database.spent.items()
+            if place == project and quarter >= first
+        ]
+        return sum(found) if found else None
+
     async def put_blob(self, session: SessionId, ref: str, data: bytes) -> None:
         self._database.record(session).blobs[ref] = data
 
@@ -122,17 +177,27 @@ class MemoryEventLog:
         except KeyError:
             raise BlobNotFound(f"There is no blob '{ref}' in this session.") from None
 
-    def _store(self, record: Record, events: Sequence[bytes]) -> None:
+    def _store(self, record: Record, events: Sequence[bytes], base: Head | None = None) -> None:
+        """base: the head with what the caller changed."""
         if not events:
             return
-        head, changes = project(record.head, events, self._clock.now())
+        head, changes = project(base or record.head, events, self._clock.now())
         for change in changes:
             run = record.runs.get(change.run_id)
             if run is not None:
                 head, record.runs[change.run_id] = changed(head, run, change)
+        if looks_different(record.head, head):
+            self._database.touch(record)
+        self._spend(record, head)
         record.head = head
         record.events.extend(events)
         record.wake()
+
+    def _spend(self, record: Record, head: Head) -> None:
+        more = (head.usage.cost_usd or 0) - (record.head.usage.cost_usd or 0)
+        if more > 0:
+            at = (record.session.project, quarter_of(self._clock.now()))
+            self._database.spent[at] = self._database.spent.get(at, 0) + more
 
 
 def _waiting(record: Record) -> list[Run]:

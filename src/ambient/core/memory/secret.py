@@ -37,3 +37,6 @@ class MemoryKeyStore:
 
     async def put_key(self, name: str, value: bytes) -> None:
         self._database.keys[name] = value
+
+    async def claim_key(self, name: str, value: bytes) -> bytes:
+        return self._database.keys.setdefault(name, value)

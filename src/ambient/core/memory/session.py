@@ -1,7 +1,8 @@
 """Projects and sessions, in memory."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any, Final
 
 from ambient.core.errors import (
@@ -12,9 +13,20 @@ from ambient.core.errors import (
     StaleWrite,
 )
 from ambient.core.lifecycle import Phase
+from ambient.core.lists import (
+    COUNT_CAP,
+    KIND_CAP,
+    Change,
+    Changes,
+    Counts,
+    Group,
+    Listed,
+    Page,
+    Query,
+    Tally,
+)
 from ambient.core.memory.database import MemoryDatabase, Record
-from ambient.core.model import Project, Session, SessionId
-from ambient.core.ports import COUNT_CAP, Listed, Page, Query
+from ambient.core.model import DRAFTS, Project, Session, SessionId, Wanted
 
 _SORT: Final[Mapping[str, Callable[[Record], Any]]] = {
     "createdAt": lambda record: record.session.created_at,
@@ -22,7 +34,13 @@ _SORT: Final[Mapping[str, Callable[[Record], Any]]] = {
     "name": lambda record: record.session.name,
     "displayName": lambda record: (record.session.spec.display_name or "").lower(),
     "phase": lambda record: record.session.phase.value,
+    "attention": lambda record: (
+        _rank(record),
+        -(record.head.last_activity_at or record.session.created_at).timestamp(),
+    ),
+    "cost": lambda record: -1.0 if (cost := record.head.usage.cost_usd) is None else cost,
 }
+_FEED: Final = "memory"
 
 
 class MemorySessionStore:
@@ -38,7 +56,9 @@ class MemorySessionStore:
         if session.id in self._database.records:
             raise AlreadyExists(f"There is a session '{session.id}' already.")
         session = replace(session, rev=1)
-        self._database.records[session.id] = Record(self._database.next_key(), session)
+        record = Record(self._database.next_key(), session)
+        self._database.records[session.id] = record
+        self._database.touch(record)
         return session
 
     async def get(self, session: SessionId) -> Session:
@@ -49,20 +69,26 @@ class MemorySessionStore:
         if found.session.rev != session.rev:
             raise StaleWrite
         found.session = replace(session, rev=session.rev + 1)
+        self._database.touch(found)
         return found.session
 
     async def delete(self, session: SessionId) -> None:
         found = self._database.records.pop(session, None)
+        self._database.leases.pop(session, None)
         if found is not None:
             found.gone = True
             found.wake()
+            self._database.forget(session)
+            mine = (DRAFTS, found.session.uid)
+            for key in [key for key in self._database.objects if key[:2] == mine]:
+                del self._database.objects[key]
 
     async def list(self, query: Query) -> Page:
         key, backwards = _order(query.sort)
         found = [
             record
             for record in self._database.records.values()
-            if record.session.project == query.project
+            if _in_scope(record, query)
             and record.session.deleted_at is None
             and _fits(record, query)
         ]
@@ -70,10 +96,31 @@ class MemorySessionStore:
         rows = found[query.offset : query.offset + query.limit]
         capped = query.filtered and len(found) > self._count_cap
         return Page(
-            items=tuple(Listed(session=row.session, head=row.head) for row in rows),
+            items=tuple(Listed(session=row.session, head=row.head, rev=row.rev) for row in rows),
             total=self._count_cap if capped else len(found),
             total_is_lower_bound=capped,
         )
+
+    async def cursor(self) -> str:
+        return f"{_FEED}.{self._database.revs}"
+
+    async def changes(self, after: str, limit: int = 200) -> Changes:
+        nonce, _, number = after.rpartition(".")
+        if nonce != _FEED or not number.isdigit() or int(number) > self._database.revs:
+            return Changes(cursor=await self.cursor(), reset=True)
+        found = [_change(one) for one in self._database.records.values() if one.rev > int(number)]
+        found += [
+            Change(session=session, rev=rev, cursor=f"{_FEED}.{rev}")
+            for session, rev in self._database.forgotten.items()
+            if rev > int(number)
+        ]
+        some = sorted(found, key=lambda one: one.rev)[:limit]
+        reached = some[-1].cursor if len(some) < len(found) else await self.cursor()
+        return Changes(cursor=reached, items=tuple(some))
+
+    async def wait_change(self, after: str) -> None:
+        while self._database.revs <= int(after.rpartition(".")[2]):
+            await self._database.moved.wait()
 
     async def active(self) -> Sequence[SessionId]:
         return [
@@ -81,6 +128,20 @@ class MemorySessionStore:
             for record in self._database.records.values()
             if not record.session.resting
         ]
+
+    async def tally(self) -> Tally:
+        listed = [one for one in self._database.records.values() if one.session.deleted_at is None]
+        groups = Counter(
+            (one.session.phase, one.head.concern, one.session.wanted is Wanted.STOPPED)
+            for one in listed
+        )
+        return Tally(
+            groups=tuple(
+                Group(phase=phase, agent_status=status, stopping=stopping, count=count)
+                for (phase, status, stopping), count in groups.items()
+            ),
+            queued=sum(one.head.queued for one in listed),
+        )
 
     async def create_project(self, project: Project) -> Project:
         if project.name in self._database.projects:
@@ -106,6 +167,15 @@ class MemorySessionStore:
                 f"The project '{name}' still has sessions.", hint="Delete its sessions first."
             )
         self._database.projects.pop(name, None)
+        for key in list(self._database.objects):
+            if key[1] in (name, f"project/{name}") or key[1].startswith(f"{name}/"):
+                del self._database.objects[key]
+        spent = self._database.spent
+        for known in [known for known in spent if known[0] == name]:
+            del spent[known]
+        staged = self._database.staged
+        for file in [file for file, (place, *_) in staged.items() if place.startswith(f"{name}/")]:
+            del staged[file]
 
     async def list_projects(self, search: str = "") -> Sequence[Project]:
         wanted = search.lower()
@@ -115,8 +185,51 @@ class MemorySessionStore:
             if wanted in project.name.lower() or wanted in project.display_name.lower()
         ]
 
+    async def counts(self, projects: Sequence[str]) -> Mapping[str, Counts]:
+        found = {one: [0] * len(fields(Counts)) for one in projects}
+        for record in self._database.records.values():
+            counts = found.get(record.session.project)
+            if counts is not None and record.session.deleted_at is None:
+                counts[_rank(record)] = min(counts[_rank(record)] + 1, KIND_CAP)
+        return {one: Counts(*counts) for one, counts in found.items()}
+
     async def ping(self) -> None:
         return
+
+
+def _change(record: Record) -> Change:
+    row = Listed(session=record.session, head=record.head, rev=record.rev)
+    return Change(
+        session=record.session.id,
+        rev=record.rev,
+        cursor=f"{_FEED}.{record.rev}",
+        listed=None if record.session.deleted_at is not None else row,
+    )
+
+
+def _rank(record: Record) -> int:
+    phase, status = record.session.phase, record.head.concern
+    if status == "waiting_input":
+        return 0
+    if phase is Phase.FAILED or (phase is Phase.RUNNING and status == "failed"):
+        return 1
+    if phase is Phase.RUNNING and status == "working":
+        return 2
+    return 3 if phase in (Phase.PENDING, Phase.CREATING) else 4
+
+
+def _in_scope(record: Record, query: Query) -> bool:
+    if query.project:
+        return record.session.project == query.project
+    return query.projects is None or record.session.project in query.projects
+
+
+def _has_repo(record: Record, wanted: str | None) -> bool:
+    if wanted is None:
+        return True
+    looked_for = wanted.lower().rstrip("/").removesuffix(".git")
+    known = [one.url.lower().rstrip("/").removesuffix(".git") for one in record.session.spec.repos]
+    return any(looked_for in (one, one.rpartition("/")[2]) for one in known)
 
 
 def _order(sort: str) -> tuple[Callable[[Record], Any], bool]:
@@ -137,6 +250,11 @@ def _fits(record: Record, query: Query) -> bool:
         and (not query.agent_statuses or working)
         and query.creator in (None, session.owner)
         and query.owner_only in (None, session.owner)
+        and query.model in (None, session.spec.llm_settings.model)
+        and query.runner in (None, session.spec.runner_type)
+        and _has_repo(record, query.repo)
+        and (query.created_after is None or session.created_at > query.created_after)
+        and (query.min_cost is None or _SORT["cost"](record) >= query.min_cost)
         and all(_labelled(session.labels.get(key), how, of) for key, how, of in query.labels)
     )
 

@@ -6,7 +6,7 @@ delivered, and the callers told. Every step can be repeated.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final, Literal
 from zlib import crc32
 
@@ -19,7 +19,9 @@ from ambient.core.model import Session, SessionId
 from ambient.core.reconcile.ports import Ports
 from ambient.core.rotation import (
     Report,
+    Requests,
     Rules,
+    answering,
     first,
     is_sound,
     must_replace,
@@ -52,8 +54,10 @@ class Care:
         self._rules = rules
         self._wake = wake
         self._rejected: set[SessionId] = set()
+        self._answered: dict[SessionId, datetime | None] = {}
         self._repairs: dict[SessionId, _Repairs] = {}
         self._watched: dict[SessionId, tuple[int, float]] = {}
+        self._seen: dict[SessionId, tuple[int, float]] = {}
 
     def rejected(self, session: SessionId) -> None:
         """A caller was refused: look at once. Called by the runner client and the relay."""
@@ -71,7 +75,7 @@ class Care:
             return None
         if is_sound(record):
             await self._p.engine.deliver(found, record)
-            if not unconfirmed(record) and (session in self._rejected or _is_refused(found)):
+            if not unconfirmed(record) and self._is_refused(found):
                 return await self._repair(found)
         if found.phase is not Phase.RUNNING:
             return None
@@ -84,8 +88,15 @@ class Care:
             return record
         if session.phase is Phase.CREATING:
             return None
-        record = first(session.generation, self._p.clock.now(), self._p.mint(), after=record)
+        record = first(
+            session.generation,
+            self._p.clock.now(),
+            self._p.mint(),
+            after=record,
+            requests=requests_of(session),
+        )
         record = await self._p.tokens.put_token(session.id, record)
+        await self._p.patch(session, token_generation=record.token_generation)
         self._p.runner.forget(session.id)
         self._rejected.add(session.id)
         return record
@@ -105,6 +116,7 @@ class Care:
             return POLL_SECONDS * 4  # its life is another concern's matter
         self._rejected.discard(session.id)
         self._repairs.pop(session.id, None)
+        self._answered[session.id] = session.token_refused_at
         await self._p.set_condition(session, _condition("TokenAccepted", "True", "Accepted"))
         self._p.relay.reopen(session.id)
         return 0
@@ -126,8 +138,11 @@ class Care:
         await self._p.patch(session, replace_generation=session.generation, replace_reason=why)
 
     async def _rotate(self, session: Session, record: TokenRecord) -> float | None:
-        wish = wish_of(record, session.rotation_asked_at, session.leak_reported_at)
+        requests = requests_of(session)
+        wish = wish_of(record, requests)
         due_in = (record.updated_at + self._spread(session) - self._p.clock.now()).total_seconds()
+        if wish is None and TOKEN_FILE not in session.features:
+            return None  # it gets a new value with its next incarnation
         steady = record.state is RotationState.STEADY and is_sound(record)
         if steady and wish is None and due_in > 0:
             return due_in
@@ -141,9 +156,9 @@ class Care:
             wish=wish,
         )
         if new is not None:
-            await self._write(session, record, new)
+            await self._write(session, record, answering(new, wish, requests))
             return 0
-        if must_replace(record, self._p.clock.now(), self._rules):
+        if must_replace(record, self._waited(session, record), self._rules):
             await self._replace(
                 session, "The runner did not take the token that replaced a leaked one."
             )
@@ -153,6 +168,14 @@ class Care:
     def _spread(self, session: Session) -> timedelta:
         """The age at which this session's token is due: up to a tenth later than the limit."""
         return self._rules.max_age * (1 + crc32(session.uid.encode()) % 100 / 1000)
+
+    def _waited(self, session: Session, record: TokenRecord) -> timedelta:
+        """How long the record was seen as it is."""
+        now = self._p.clock.monotonic()
+        since = self._seen.get(session.id)
+        if since is None or since[0] != record.version:
+            since = self._seen[session.id] = (record.version, now)
+        return timedelta(seconds=now - since[1])
 
     async def _ask(self, session: Session, record: TokenRecord) -> Report | None:
         try:
@@ -191,13 +214,28 @@ class Care:
         elif new.state is RotationState.STEADY:
             await self._p.set_condition(session, _condition("TokenRotation", "True", "Rotated"))
 
+    def _is_refused(self, session: Session) -> bool:
+        """Whether anybody met a refusal that was not answered yet: a caller in this process, one
+        in another, or an earlier look."""
+        told = session.token_refused_at
+        if session.id in self._rejected or _is_said_refused(session):
+            return True
+        return told is not None and told != self._answered.get(session.id)
+
     def _forget(self, session: SessionId) -> None:
+        self._answered.pop(session, None)
         self._rejected.discard(session)
         self._repairs.pop(session, None)
         self._watched.pop(session, None)
+        self._seen.pop(session, None)
 
 
-def _is_refused(session: Session) -> bool:
+def requests_of(session: Session) -> Requests:
+    """What people have asked of its token."""
+    return Requests(asked_at=session.rotation_asked_at, leaked_at=session.leak_reported_at)
+
+
+def _is_said_refused(session: Session) -> bool:
     return any(one.type == "TokenAccepted" and one.status == "False" for one in session.conditions)
 
 

@@ -4,25 +4,31 @@ A prompt is marked as handed over before it is sent, and sent again until the lo
 RUN_STARTED: the runner knows runs by their id, so it is run once.
 """
 
+from collections.abc import Callable
 from typing import Any, Final
 
 from ambient.contract.events import FORWARDED, RUNNER_LOST, Event, Handover
-from ambient.core.errors import RunActive, RunnerError
+from ambient.core.errors import RunActive, RunnerError, RunNotFound
 from ambient.core.fold import endings, finished_messages, fold
 from ambient.core.lifecycle import Phase
 from ambient.core.model import Head, Run, RunId, Session, SessionId, StopReason
 from ambient.core.queue import next_run
-from ambient.core.reconcile.ports import Ports
+from ambient.core.reconcile.ports import LogPorts
 from ambient.core.service.history import conversation
 
 AGAIN_SECONDS: Final = 2.0
 
 
+FilesInPlace = Callable[[Session], bool]
+"""Whether the present incarnation has the files that it is to begin with."""
+
+
 class Handing:
     """The concern that gives prompts to the runner."""
 
-    def __init__(self, ports: Ports) -> None:
+    def __init__(self, ports: LogPorts, files: FilesInPlace) -> None:
         self._p = ports
+        self._files = files
         self._sent: dict[SessionId, tuple[RunId, int, float]] = {}
 
     async def look(self, session: SessionId) -> float | None:
@@ -48,8 +54,9 @@ class Handing:
         return await self._send(found, head, run)
 
     def _in_place(self, session: Session) -> bool:
-        """Whether repositories and workflow are where the spec wants them, or reported failed."""
-        return 0 < session.spec_generation == session.desired_observed
+        """Whether the files are there, and repositories and workflow are where the spec wants them,
+        or reported failed."""
+        return self._files(session) and 0 < session.spec_generation == session.desired_observed
 
     async def _next(self, session: Session, head: Head) -> Run | None:
         if head.active_run is not None:
@@ -95,18 +102,24 @@ class Handing:
     async def _handover(self, session: Session, head: Head, run: Run) -> Handover:
         answers = {one.get("interruptId") for one in run.prompt.resume}
         interrupts = tuple(one for one in head.open_interrupts if one.get("id") in answers)
+        told = Handover(interrupts=interrupts, rules=head.rules)
         if run.prompt.rollback_of is not None:
             undone = await self._p.log.run(session.id, run.prompt.rollback_of)
             until = (undone.first_seq or head.last_seq + 1) - 1
             history = await self._history(session, until)
-            return Handover(history=history, rollback=True, interrupts=interrupts)
+            return told._replace(history=history, rollback=True)
         if head.last_run is None:
-            return Handover(interrupts=interrupts)
-        before = await self._p.log.run(session.id, head.last_run)
-        if before.handed_generation == session.generation:
-            return Handover(interrupts=interrupts)
-        history = await self._history(session, head.last_seq)
-        return Handover(history=history, interrupts=interrupts)
+            return told
+        if await self._generation_of(session, head.last_run) == session.generation:
+            return told
+        return told._replace(history=await self._history(session, head.last_seq))
+
+    async def _generation_of(self, session: Session, run: RunId) -> int:
+        """The incarnation that was given a run; 0: none was, it is the history of a fork."""
+        try:
+            return (await self._p.log.run(session.id, run)).handed_generation
+        except RunNotFound:
+            return 0
 
     async def _history(self, session: Session, until: int) -> list[Event]:
         return finished_messages(await conversation(self._p.log, session.id, until=until))
@@ -144,7 +157,7 @@ class Handing:
             found = fold(((one.seq, one.data) for one in events), found)
             after = events[-1].seq
         if found is not None:
-            open_parts = endings(found)
+            open_parts = [{**one, "metadata": {"cut": True}} for one in endings(found)]
         error: Event = {
             "type": "RUN_ERROR",
             "message": (

@@ -10,8 +10,10 @@ from datetime import datetime, timedelta
 from typing import Any, Final, Literal, NamedTuple
 
 from ambient.contract.events import PHASE_CHANGED, Kind, blob_refs
-from ambient.contract.resources import Condition
-from ambient.contract.runner_api import ContractRange
+from ambient.contract.mcp_servers import in_force
+from ambient.contract.resources import Condition, SettingsSpec
+from ambient.contract.runner_api import ContractRange, VersionReply
+from ambient.contract.tokens import Token, TokenRecord
 from ambient.core.decide import (
     Action,
     Close,
@@ -28,7 +30,15 @@ from ambient.core.decide import (
     ended,
     recent_losses,
 )
-from ambient.core.errors import EngineBusy, RunnerRejectedToken, StaleGeneration, Unavailable
+from ambient.core.errors import (
+    EngineBusy,
+    Invalid,
+    RunnerError,
+    RunnerRejectedToken,
+    RunnerSecretMissing,
+    StaleGeneration,
+    Unavailable,
+)
 from ambient.core.lifecycle import TERMINAL, Phase, Signal, next_phase
 from ambient.core.model import (
     Ending,
@@ -40,11 +50,15 @@ from ambient.core.model import (
     with_condition,
 )
 from ambient.core.ports import Place
+from ambient.core.reconcile.care import requests_of
 from ambient.core.reconcile.ports import Ports
 from ambient.core.rotation import first
+from ambient.core.service.repositories import remotes_of
 from ambient.core.service.sessions import first_prompt
 
-DRAIN: Final = timedelta(seconds=10)
+SECRET_WAIT: Final = timedelta(minutes=2)
+SECRET_RETRY: Final = timedelta(seconds=5)
+NO_SUCH_ROUTE: Final = 404
 BUSY_DELAY: Final = timedelta(seconds=1)
 MAX_STEPS: Final = 12
 """Steps of one look; more than any life needs, so a loop of decisions cannot spin."""
@@ -97,7 +111,7 @@ class Life:
         if isinstance(action, Follow):
             self._p.relay.follow(session.id)
         elif action.step and session.phase is Phase.CREATING and action.step != session.message:
-            await self._p.patch(session, message=action.step, reason="Starting")
+            await self._p.patch(session, message=action.step, reason=action.reason)
         if action.until is None:
             return None
         return max((action.until - self._steady_now()).total_seconds(), 0.05)
@@ -114,7 +128,7 @@ class Life:
             case Close(ending=ending):
                 await self._close(session, ending)
             case Stop(grace=grace):
-                await self._p.relay.drain(session.id, within=min(DRAIN, grace))
+                await self._p.relay.drain(session.id, within=min(self._limits.drain, grace))
                 await self._p.engine.stop(session, grace=grace)
             case WantStop(reason=reason):
                 now = self._p.clock.now()
@@ -170,6 +184,14 @@ class Life:
             await self._queue_first_prompt(session, head)
         else:
             await self._p.engine.remove(session)
+        try:
+            await self._p.launch_spec(session)
+        except RunnerSecretMissing as exc:
+            await self._wait_for_secret(session, str(exc))
+            return
+        except Invalid as exc:
+            await self._report(session, Report(Signal.GAVE_UP, "InvalidSpec", str(exc)))
+            return
         session = await self._next_incarnation(session)
         try:
             place = await self._p.engine.take_place(session)
@@ -184,6 +206,15 @@ class Life:
                 message=str(exc),
             )
 
+    async def _wait_for_secret(self, session: Session, why: str) -> None:
+        """Somebody may be about to set it: give up only after a while."""
+        now, since = self._steady_now(), session.phase_since or session.created_at
+        if now - since >= SECRET_WAIT:
+            await self._report(session, Report(Signal.GAVE_UP, "MissingSecret", why))
+            return
+        retry = now + SECRET_RETRY
+        await self._p.patch(session, reason="MissingSecret", message=why, retry_at=retry)
+
     async def _queue_first_prompt(self, session: Session, head: Head) -> None:
         """For a session that was not made through the API, which has queued it already."""
         prompt = first_prompt(session, self._p.new_id)
@@ -191,7 +222,8 @@ class Life:
             await self._p.log.enqueue(session.id, prompt, front=True)
 
     async def _next_incarnation(self, session: Session) -> Session:
-        told = session.spec_generation if _nothing_to_bring(session) else 0
+        settings = (await self._p.store.get_project(session.project)).settings
+        told = session.spec_generation if _nothing_to_bring(session, settings) else 0
         fields: dict[str, Any] = {
             "generation": session.generation + 1,
             "trail": {},
@@ -207,23 +239,33 @@ class Life:
         return await self._report(session, report, deadline=deadline, **fields)
 
     async def _start_cold(self, session: Session) -> None:
-        old = await self._p.tokens.get_token(session.id)
-        record = first(session.generation, self._p.clock.now(), self._p.mint(), after=old)
-        record = await self._p.tokens.put_token(session.id, record)
-        spec = self._p.launch_spec(session)
+        record = await self._first_record(session, self._p.mint())
+        spec = await self._p.launch_spec(session)
         async for trail in self._p.engine.launch(session, spec, record):
             session = await self._p.patch(session, trail=dict(trail))
+
+    async def _first_record(self, session: Session, token: Token) -> TokenRecord:
+        """The incarnation's record, counted on from the last one, wherever that was kept."""
+        old = await self._p.tokens.get_token(session.id)
+        record = first(
+            session.generation,
+            self._p.clock.now(),
+            token,
+            after=old,
+            requests=requests_of(session),
+        )
+        counted = max(record.token_generation, (session.token_generation or 0) + 1)
+        return await self._p.tokens.put_token(session.id, replace(record, token_generation=counted))
 
     async def _claim(self, session: Session, place: Place) -> bool:
         """Turn a warm place into the session's; False: it would not, so start cold."""
         session = await self._p.patch(session, trail=dict(place.trail), endpoint=place.endpoint)
-        old = await self._p.tokens.get_token(session.id)
-        record = first(session.generation, self._p.clock.now(), place.token, after=old)
-        record = await self._p.tokens.put_token(session.id, record)
+        record = await self._first_record(session, place.token)
         self._p.runner.forget(session.id)
         await self._p.engine.deliver(session, record)
         try:
-            orders = self._p.launch_spec(session).model_copy(update=dict(place.settled))
+            orders = await self._p.launch_spec(session)
+            orders = orders.model_copy(update=dict(place.settled))
             await self._p.runner.claim(session.id, orders)
         except (StaleGeneration, Unavailable):
             await self._p.engine.stop(session, grace=timedelta(0))
@@ -237,7 +279,7 @@ class Life:
         if seen.endpoint != session.endpoint:
             session = await self._p.patch(session, endpoint=seen.endpoint)
             self._p.runner.forget(session.id)
-        version = await self._p.runner.version(session.id)
+        version = await self._version(session)
         ours, theirs = ContractRange(), version.contract
         if not ours.overlaps(theirs):
             message = (
@@ -255,7 +297,7 @@ class Life:
             rejected = _condition("TokenAccepted", "False", "TokenMismatch", str(exc))
             await self._p.set_condition(session, rejected)
             raise
-        for condition in _handshake_conditions(seen):
+        for condition in _handshake_conditions(await self._confinement(session, seen)):
             conditions = with_condition(session, condition, self._p.clock.now())
             session = replace(session, conditions=conditions)
         record = await self._p.tokens.get_token(session.id)
@@ -267,6 +309,26 @@ class Life:
             features=version.features,
         )
         self._p.relay.follow(session.id)
+
+    async def _version(self, session: Session) -> VersionReply:
+        """The runner's own word; one of contract 0 does not know the question."""
+        try:
+            return await self._p.runner.version(session.id)
+        except RunnerError as exc:
+            if exc.details.get("status") != NO_SUCH_ROUTE:
+                raise
+            return VersionReply(version="", contract=ContractRange(min=0, max=0))
+
+    async def _confinement(self, session: Session, seen: Observed) -> Observed:
+        """With the runner's own word on it, where the engine cannot see it."""
+        if seen.confined is not None:
+            return seen
+        try:
+            report = await self._p.runner.desired(session.id)
+        except RunnerError:
+            return seen  # contract 0 does not know the question
+        said = [one.status for one in report.conditions if one.type == "AgentConfined"]
+        return replace(seen, confined=said[0] == "True") if said else seen
 
     async def _close(self, session: Session, ending: Ending) -> None:
         """Nothing of the incarnation runs any more: store all it left, then raise the fence."""
@@ -302,13 +364,17 @@ class Life:
     async def _erase(self, session: Session) -> None:
         await self._p.relay.unfollow(session.id)
         await self._p.engine.remove(session, everything=True)
+        await self._p.forget_files(session)
         self._p.runner.forget(session.id)
         await self._p.store.delete(session.id)
 
 
-def _nothing_to_bring(session: Session) -> bool:
+def _nothing_to_bring(session: Session, project: SettingsSpec) -> bool:
     """Whether the LaunchSpec alone says all, so that the first prompt need not wait."""
-    return not session.spec.repos and session.spec.active_workflow is None
+    spec = session.spec
+    servers = in_force(project.mcp_servers, spec.mcp_servers)
+    has_places = bool(spec.repos or spec.active_workflow or remotes_of(session.annotations))
+    return not (has_places or servers.custom or servers.disabled)
 
 
 def _condition(

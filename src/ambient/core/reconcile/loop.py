@@ -14,7 +14,7 @@ import structlog
 
 from ambient.core.errors import AmbientError, SessionNotFound, StaleWrite
 from ambient.core.model import SessionId
-from ambient.core.ports import Clock, Engine, SessionStore
+from ambient.core.ports import Clock, Engine, SessionRecords
 
 log = structlog.get_logger()
 
@@ -45,7 +45,7 @@ class Reconciler:
     def __init__(
         self,
         *,
-        store: SessionStore,
+        store: SessionRecords,
         engine: Engine,
         clock: Clock,
         workers: int = WORKERS,
@@ -170,7 +170,7 @@ class Reconciler:
                     self.wake(session)
             self._timer.clear()
             rest = self._due[0][0] - now if self._due else RESYNC_SECONDS
-            await _first(self._timer.wait(), self._clock.sleep(max(rest, 0.01)))
+            await first_of(self._timer.wait(), self._clock.sleep(max(rest, 0.01)))
 
     async def _listen(self) -> None:
         async for session in self._engine.changes():
@@ -187,7 +187,7 @@ class Reconciler:
             await self._clock.sleep(RESYNC_SECONDS)
 
 
-async def _first(*waits: Coroutine[Any, Any, object]) -> None:
+async def first_of(*waits: Coroutine[Any, Any, object]) -> None:
     """Return when the first of them is done; the others are cancelled."""
     async with asyncio.TaskGroup() as tasks:
         mine = [tasks.create_task(wait) for wait in waits]

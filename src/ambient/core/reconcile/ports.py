@@ -1,6 +1,6 @@
 """What the concerns act on, and the one way they write a session."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -16,6 +16,8 @@ from ambient.core.ports import (
     NewId,
     Relay,
     RunnerClient,
+    SessionLog,
+    SessionRecords,
     SessionStore,
     TokenStore,
 )
@@ -23,12 +25,16 @@ from ambient.core.ports import (
 TRIES: Final = 5
 
 
+async def nothing_saved(session: Session) -> None:
+    """Where workspaces are not saved by this process."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ports:
     """The ports, and what only wiring knows."""
 
-    store: SessionStore
-    log: EventLog
+    store: SessionRecords
+    log: SessionLog
     tokens: TokenStore
     engine: Engine
     runner: RunnerClient
@@ -36,8 +42,10 @@ class Ports:
     clock: Clock
     new_id: NewId
     mint: Callable[[], Token]
-    launch_spec: Callable[[Session], LaunchSpec]
+    launch_spec: Callable[[Session], Awaitable[LaunchSpec]]
     """Makes the orders of the session's next incarnation."""
+    forget_files: Callable[[Session], Awaitable[None]] = nothing_saved
+    """Removes what was saved of a session's workspace, where this process is who saves it."""
 
     async def patch(self, session: Session, **fields: Any) -> Session:
         """Write these fields only, whatever others have written to other fields meanwhile.
@@ -63,3 +71,11 @@ class Ports:
         return await self.patch(
             session, conditions=with_condition(session, condition, self.clock.now())
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogPorts(Ports):
+    """The same where the whole log is at hand, with its queue."""
+
+    store: SessionStore
+    log: EventLog

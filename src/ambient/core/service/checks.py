@@ -6,15 +6,16 @@ Each finding is a field and a sentence; all of them are reported at once.
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
-from urllib.parse import urlsplit
 
+from ambient.contract import git, mcp_servers, sdk_options
 from ambient.contract.launch import RESERVED_ENV
 from ambient.contract.names import RESERVED_ANNOTATIONS
 from ambient.contract.registry import model, runner_type
-from ambient.contract.resources import Repo, SessionSpec
+from ambient.contract.resources import McpServers, Repo, SessionSpec, Workflow
 from ambient.core.errors import (
     AmbientError,
     Invalid,
+    MaskedValueUnknown,
     ModelUnavailable,
     ReservedName,
     RunnerDisabled,
@@ -27,15 +28,18 @@ MAX_PROJECT_NAME: Final = 63
 MAX_DISPLAY_NAME: Final = 50
 LARGEST_NUMBER: Final = 1_000_000_000
 """Beyond any use, and small enough to reckon with: as seconds, 31 years."""
-_COUNTS: Final = {"environmentVariables": 100, "repos": 20, "labels": 32, "annotations": 64}
+_COUNTS: Final = {
+    "environmentVariables": 100,
+    "repos": git.MOST_REPOS,
+    "labels": 32,
+    "annotations": 64,
+}
 _DNS_LABEL: Final = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _ENV_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_REPO_NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,100}")
 _LABEL_NAME: Final = re.compile(
     r"([a-z0-9A-Z.-]{1,253}/)?[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?"
 )
 _LABEL_VALUE: Final = re.compile(r"([A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)?")
-_SCHEMES: Final = frozenset({"https", "http", "ssh", "git", "file"})
 
 Finding = tuple[str, str]
 
@@ -66,11 +70,22 @@ def spec(wanted: SessionSpec) -> None:
         *_numbers(wanted),
         *_environment(wanted.environment_variables),
         *_too_many("repos", wanted.repos),
+        *sdk_options.findings(wanted.sdk_options),
     ]
     if wanted.active_workflow is not None:
-        found += _url("activeWorkflow.gitUrl", wanted.active_workflow.git_url)
+        found += _workflow(wanted.active_workflow)
+    if wanted.mcp_servers is not None:
+        found += mcp_servers.findings(wanted.mcp_servers)
     _raise(Invalid, found)
     runner(wanted)
+
+
+def unmasked(given: McpServers, stored: McpServers | None) -> McpServers:
+    """What is meant where masks stand for what is stored. Raises Invalid, MaskedValueUnknown."""
+    _raise(Invalid, list(mcp_servers.findings(given)))
+    found, unknown = mcp_servers.unmasked(given, stored)
+    _raise(MaskedValueUnknown, [(one, "is not stored, so no value could stay") for one in unknown])
+    return found
 
 
 def runner(wanted: SessionSpec) -> None:
@@ -122,10 +137,7 @@ def annotations(given: Mapping[str, str | None]) -> None:
 
 def repo_name(repo: Repo) -> str:
     """The folder of a repository: its given name, else the last part of its URL."""
-    if repo.name:
-        return repo.name
-    last = repo.url.rstrip("/").removesuffix(".git").replace(":", "/").rpartition("/")[2]
-    return re.sub(r"[^A-Za-z0-9._-]", "-", last) or "repo"
+    return repo.name or git.repo_name(repo.url)
 
 
 def _prompt(text: str | None) -> Iterable[Finding]:
@@ -153,32 +165,27 @@ def _repos(repos: Iterable[Repo]) -> Iterable[Finding]:
     for number, repo in enumerate(repos):
         yield from _url(f"repos[{number}].url", repo.url)
         called = repo_name(repo)
-        if not _REPO_NAME.fullmatch(called) or called in (".", ".."):
-            yield f"repos[{number}].name", "may hold letters, digits, '.', '_' and '-' only"
+        if not git.is_repo_name(called):
+            message = "may hold letters, digits, '.', '_' and '-' only, and no '.' in front"
+            yield f"repos[{number}].name", message
         if called in seen:
             yield f"repos[{number}].name", f"'{called}' is there twice; give one another name"
         seen.add(called)
-        if repo.branch is not None and (
-            repo.branch.startswith("-") or not repo.branch.isprintable()
-        ):
+        if repo.branch and not git.is_branch(repo.branch):
             yield f"repos[{number}].branch", "is not a branch name"
 
 
+def _workflow(wanted: Workflow) -> Iterable[Finding]:
+    yield from _url("activeWorkflow.gitUrl", wanted.git_url)
+    if not git.is_branch(wanted.branch):
+        yield "activeWorkflow.branch", "is not a branch name, nor a commit id"
+    if not git.is_path(wanted.path or ""):
+        yield "activeWorkflow.path", "is not a path inside the repository"
+
+
 def _url(field: str, url: str) -> Iterable[Finding]:
-    if not url.isprintable() or url.startswith("-") or " " in url:
-        yield field, "is not a URL"
-        return
-    if re.fullmatch(r"[\w.-]+@[\w.-]+:[^\s]+", url):  # the scp-like spelling of ssh
-        return
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        yield field, "is not a URL"
-        return
-    if parts.scheme not in _SCHEMES:
-        yield field, "must begin with https://, http://, ssh:// or git://"
-    elif parts.password is not None or (parts.username and parts.scheme in ("http", "https")):
-        yield field, "must not carry credentials; connect the account instead"
+    if (problem := git.url_problem(url)) is not None:
+        yield field, problem
 
 
 def _environment(given: Mapping[str, str]) -> Iterable[Finding]:

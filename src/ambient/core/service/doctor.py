@@ -19,6 +19,7 @@ from ambient.core.errors import RunnerRejectedToken, RunnerUnauthorized, Unavail
 from ambient.core.lifecycle import Phase
 from ambient.core.model import Session, SessionId
 from ambient.core.ports import Clock, EventLog, RunnerClient, SessionStore, TokenStore
+from ambient.core.rotation import unconfirmed
 
 Inspect = Callable[[SessionId], Awaitable[PlaceFacts]]
 
@@ -66,6 +67,8 @@ class Doctor:
         place = await self._inspect(found.id)
         return facts.model_copy(
             update={
+                "where": place.where,
+                "endpoint": found.endpoint or "",
                 "process": place.process,
                 "digests": place.digests,
                 "bot": place.bot,
@@ -119,6 +122,6 @@ def token_facts(record: TokenRecord) -> TokenFacts:
         generation=record.generation,
         current=kid_of(record.current),
         accepted=tuple(kid(one) for one in record.accepted),
-        leaked=record.leaked_at is not None,
+        leaked=unconfirmed(record),
         undone=record.undone_at is not None,
     )

@@ -30,4 +30,7 @@ async def _start(log: EventLog, session: SessionId, until: int | None) -> tuple[
     stored = await log.snapshot(session)
     if stored is None or (until is not None and stored[0] > until):
         return Fold(), 0
-    return Fold.from_bytes(stored[1]), stored[0]
+    found = Fold.from_bytes(stored[1])
+    if found.messages and not found.begins:
+        return Fold(), 0  # written before messages were numbered
+    return found, stored[0]

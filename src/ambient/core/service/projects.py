@@ -1,15 +1,25 @@
 """Projects: create, change, settings, delete."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
 from ambient.contract.registry import runner_type
-from ambient.contract.resources import SettingsSpec
-from ambient.core.errors import EngineBusy, RunnerDisabled
-from ambient.core.model import Principal, Project, SessionId
-from ambient.core.ports import Clock, Query, SessionStore
+from ambient.contract.resources import McpServers, SettingsSpec
+from ambient.core.errors import AmbientError, EngineBusy, Forbidden, RunnerDisabled
+from ambient.core.lists import Counts, Query
+from ambient.core.model import (
+    Member,
+    Principal,
+    Project,
+    Role,
+    SessionId,
+    Subject,
+    SubjectType,
+)
+from ambient.core.ports import Clock, Members, SessionStore
 from ambient.core.service import checks
+from ambient.core.service.secrets import Secrets
 from ambient.core.service.sessions import Sessions
 
 LOOK_SECONDS: Final = 0.05
@@ -19,17 +29,33 @@ LONGEST_SECONDS: Final = 30.0
 class Projects:
     """Use cases about projects. Every method raises ProjectNotFound for an unknown one."""
 
-    def __init__(self, *, store: SessionStore, sessions: Sessions, clock: Clock) -> None:
+    def __init__(
+        self,
+        *,
+        store: SessionStore,
+        sessions: Sessions,
+        secrets: Secrets,
+        members: Members,
+        clock: Clock,
+    ) -> None:
         self._store = store
+        self._secrets = secrets
+        self._members = members
         self._sessions = sessions
         self._clock = clock
 
     async def create(
         self, caller: Principal, name: str, display_name: str = "", description: str = ""
     ) -> Project:
-        """Store a new one. Raises Invalid, AlreadyExists."""
+        """Store a new one, with its creator as admin, or none at all. Raises Invalid,
+        AlreadyExists, Forbidden."""
+        if caller.grant is not None:
+            raise Forbidden(
+                "An access key belongs to one project and makes no others.",
+                hint="Sign in as yourself to create a project.",
+            )
         checks.name("name", name, checks.MAX_PROJECT_NAME)
-        return await self._store.create_project(
+        made = await self._store.create_project(
             Project(
                 name=name,
                 display_name=display_name or name,
@@ -38,6 +64,13 @@ class Projects:
                 created_by=caller.user_id,
             )
         )
+        creator = Subject(type=SubjectType.USER, name=caller.subject or caller.user_id)
+        try:
+            await self._members.first(name, Member(subject=creator, role=Role.ADMIN))
+        except AmbientError:
+            await self._store.delete_project(name)
+            raise
+        return made
 
     async def get(self, name: str) -> Project:
         """Read one."""
@@ -46,6 +79,10 @@ class Projects:
     async def list(self, search: str = "") -> Sequence[Project]:
         """All of them, by name."""
         return await self._store.list_projects(search)
+
+    async def counts(self, names: Sequence[str]) -> Mapping[str, Counts]:
+        """How the sessions of each of these stand."""
+        return await self._store.counts(names)
 
     async def update(
         self, name: str, display_name: str | None = None, description: str | None = None
@@ -70,6 +107,19 @@ class Projects:
         old = await self._store.get_project(name)
         return await self._store.update_project(replace(old, settings=settings))
 
+    async def mcp_servers(self, name: str) -> McpServers:
+        """Those that every session of the project has; values are not for a reply."""
+        return (await self._store.get_project(name)).settings.mcp_servers or McpServers()
+
+    async def set_mcp_servers(self, name: str, given: McpServers) -> McpServers:
+        """Replace them; a mask leaves a value as it is. Sessions that run take them at their next
+        start, or change. Raises Invalid, MaskedValueUnknown."""
+        old = await self._store.get_project(name)
+        wanted = checks.unmasked(given, old.settings.mcp_servers)
+        settings = old.settings.model_copy(update={"mcp_servers": wanted})
+        await self._store.update_project(replace(old, settings=settings))
+        return wanted
+
     async def delete(self, name: str) -> None:
         """Remove it with all its sessions, and return when nothing is left.
 
@@ -86,6 +136,7 @@ class Projects:
                 )
             await self._clock.sleep(LOOK_SECONDS)
             waited += LOOK_SECONDS
+        await self._secrets.forget(name)
         await self._store.delete_project(name)
 
     async def _left(self, name: str) -> Sequence[SessionId]:

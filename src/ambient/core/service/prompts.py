@@ -21,6 +21,7 @@ from ambient.core.errors import (
 from ambient.core.lifecycle import TERMINAL, Phase
 from ambient.core.model import (
     MAX_QUEUE,
+    Enqueued,
     Head,
     Principal,
     Prompt,
@@ -84,6 +85,7 @@ class Prompts:
         if not _takes_prompts(found):
             phase = found.phase if found.phase in TERMINAL else Phase.STOPPING
             raise NotRunning(phase=phase)
+        await self._refuse_late_answer(session, head, prompt)
         how = admit(head, await self._strategy(found, body), prompt.resume, found.features)
         await self._refuse_second_answer(session, prompt)
         result = await self._log.enqueue(session, _admitted(prompt, how), front=how.front)
@@ -99,6 +101,15 @@ class Prompts:
             status="started" if idle else "queued",
             position=None if idle else result.position,
         )
+
+    async def edit(
+        self, session: SessionId, run: RunId, *, text: str | None, place: int | None
+    ) -> Enqueued:
+        """Change a prompt that waits: its text, or its place (0: next). Raises RunNotFound,
+        NotQueued."""
+        found = await self._log.edit(session, run, text=text, place=place)
+        self._wake(session)
+        return found
 
     async def interrupt(self, session: SessionId, run: RunId | None) -> tuple[RunId, str]:
         """Interrupt the active run, or take a queued one back; the run and its status after.
@@ -151,7 +162,7 @@ class Prompts:
     ) -> Prompt:
         messages = body["messages"]
         signed = [self._signed(one, caller) for one in messages]
-        resume = _answers(body, messages, head)
+        resume = [self._by(one, caller) for one in _answers(body, messages, head)]
         if not signed and not resume:
             raise Invalid.field(
                 "messages",
@@ -179,6 +190,11 @@ class Prompts:
         }
         return {**message, "id": message.get("id") or self._new_id(), "metadata": metadata}
 
+    def _by(self, answer: Mapping[str, Any], caller: Principal) -> Event:
+        """An answer that says who gave it."""
+        sender = {"senderId": caller.user_id, "senderDisplayName": caller.display_name}
+        return {**answer, "metadata": sender}
+
     async def _strategy(self, session: Session, body: Mapping[str, Any]) -> Strategy:
         props = body.get("forwardedProps")
         asked = body.get("multitaskStrategy") or (
@@ -199,6 +215,23 @@ class Prompts:
             return await self._log.run(session, RunId(str(run)))
         except RunNotFound:
             return None
+
+    async def _refuse_late_answer(self, session: SessionId, head: Head, prompt: Prompt) -> None:
+        """With the answer that was faster, where it is among the newest runs."""
+        still_open = {one["id"] for one in head.open_interrupts}
+        late = {one.get("interruptId") for one in prompt.resume} - still_open
+        if not late:
+            return
+        recent, _ = await self._log.runs(session, limit=MAX_QUEUE)
+        for run in recent:
+            known = [one for one in run.prompt.resume if one.get("interruptId") in late]
+            if known:
+                from_whom = run.prompt.sender_name or run.prompt.sender
+                raise AlreadyAnswered(
+                    f"{from_whom} has answered this question already.",
+                    answer=known,
+                    interruptIds=[one["interruptId"] for one in known],
+                )
 
     async def _refuse_second_answer(self, session: SessionId, prompt: Prompt) -> None:
         if not prompt.resume:

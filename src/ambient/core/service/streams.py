@@ -5,9 +5,9 @@ position, so a slow one costs the others nothing (events.md, Readers).
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -23,22 +23,52 @@ from ambient.contract.events import (
     frames,
     kind_of,
 )
-from ambient.core.fold import prelude
+from ambient.core.fold import finished_messages, prelude, still_open
 from ambient.core.model import Run, RunId, RunStatus, SessionId, Stored
 from ambient.core.ports import EventLog
 from ambient.core.service.history import conversation
+from ambient.core.transcript import markdown
 
 BATCH: Final = 500
+SHORT: Final = 4000
+"""Events of a log that a reader of the newest messages gets whole: their end is not looked for."""
+_BEGINS: Final = frozenset(
+    {Kind.TEXT_MESSAGE_START, Kind.REASONING_MESSAGE_START, Kind.TOOL_CALL_START}
+)
 _ENCODE: Final = msgspec.json.Encoder().encode
 
 
 @dataclass(frozen=True, slots=True)
 class Stream:
     """mode: prelude, resume, raw or run. chunks: whole SSE frames, keep-alives included; close
-    the iterator to stop reading."""
+    the iterator to stop reading. after: the seq behind which a part of the log begins; None: the
+    reader named it."""
 
     mode: str
     chunks: AsyncIterator[bytes]
+    after: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A page of messages: the newest `limit` that began before the seq `before` and hold `search`
+    in their text, their calls' arguments or their results, in any case."""
+
+    before: int | None = None
+    limit: int = 60
+    search: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Messages:
+    """messages: AG-UI messages, each with the seq it began with. open: events that bring a reader
+    of them to `seq`, from where the stream goes on. more: there are earlier ones."""
+
+    messages: tuple[dict[str, Any], ...]
+    open: tuple[Event, ...]
+    seq: int
+    more: bool
+    total: int
 
 
 class Streams:
@@ -59,10 +89,65 @@ class Streams:
             return Stream("resume", self._tail(session, after))
         return Stream("prelude", self._from_prelude(session))
 
+    async def newest(self, session: SessionId, messages: int) -> Stream:
+        """The session's stream from the event that begins the newest so many messages and calls."""
+        after = await self._before_newest(session, messages)
+        return Stream("raw", self._tail(session, after), after)
+
+    async def _before_newest(self, session: SessionId, messages: int) -> int:
+        """Looks back from the end, so the cost is what is shown, however long the log is."""
+        upto = (await self._log.head(session)).last_seq
+        if upto <= SHORT:
+            return 0
+        while upto > 0:
+            after = max(0, upto - BATCH)
+            for one in reversed(await self._log.read(session, after, upto - after)):
+                messages -= kind_of(one.data) in _BEGINS
+                if messages == 0:
+                    return one.seq - 1
+            upto = after
+        return 0
+
     async def run(self, session: SessionId, run: RunId) -> Stream:
         """One run from its RUN_STARTED to its end; comments while it waits for its turn."""
         await self._log.run(session, run)
         return Stream("run", self._run(session, run))
+
+    async def messages(self, session: SessionId, asked: Asked) -> Messages:
+        """The newest finished messages before a seq, oldest first."""
+        found = await conversation(self._log, session)
+        hidden = set(found.hidden)
+        wanted = asked.search.lower()
+        every = [
+            (found.begins.get(one["id"], 0), one)
+            for one in finished_messages(found)
+            if not wanted or (one["id"] not in hidden and wanted in _text_of(one))
+        ]
+        earlier = [one for one in every if asked.before is None or one[0] < asked.before]
+        shown = earlier[-asked.limit :]
+        return Messages(
+            messages=tuple(
+                {**one, "seq": seq, **({"hidden": True} if one["id"] in hidden else {})}
+                for seq, one in shown
+            ),
+            open=tuple(still_open(found)),
+            seq=found.seq,
+            more=len(shown) < len(earlier),
+            total=len(every),
+        )
+
+    async def transcript(
+        self, session: SessionId, title: str, *, tools: bool
+    ) -> AsyncIterator[bytes]:
+        """The conversation as Markdown, what is hidden from people left out."""
+        found = await conversation(self._log, session)
+        hidden = set(found.hidden)
+        shown = [one for one in finished_messages(found) if one["id"] not in hidden]
+        return _encoded(markdown(title, shown, tools=tools))
+
+    async def history(self, session: SessionId, until: int | None) -> list[Event]:
+        """The finished messages up to a seq; None: up to now."""
+        return finished_messages(await conversation(self._log, session, until=until))
 
     async def export(self, session: SessionId) -> AsyncIterator[bytes]:
         """Every event's JSON, oldest first."""
@@ -135,6 +220,20 @@ class Streams:
             yield b"".join(shown)
             if last is not None:
                 return
+
+
+async def _encoded(blocks: Iterator[str]) -> AsyncIterator[bytes]:
+    for block in blocks:
+        yield block.encode()
+
+
+def _text_of(message: dict[str, Any]) -> str:
+    """What is looked in, in lower case."""
+    said = message.get("content")
+    calls = [one["function"] for one in message.get("toolCalls") or ()]
+    parts = [said if isinstance(said, str) else _ENCODE(said).decode()]
+    parts += [f"{one['name']} {one['arguments']}" for one in calls]
+    return "\n".join(parts).lower()
 
 
 def _framed(events: Sequence[Stored]) -> bytes:
