@@ -10,19 +10,28 @@ from datetime import datetime
 from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import Connection, Dialect, bindparam, insert, select, update
+from sqlalchemy import BigInteger, Connection, Dialect, Text, bindparam, insert, select, update
 
 from ambient.contract.events import JournalId
 from ambient.core.errors import JournalGap, SessionNotFound
 from ambient.core.model import Head, SessionId
 from ambient.core.projection import RunChange, changed, project
-from ambient.storage.codec import RUN, encode
+from ambient.storage import spent
+from ambient.storage.attention import attention
+from ambient.storage.codec import RUN, encode, to_cost
+from ambient.storage.feed import next_change
 from ambient.storage.head import read_head, stamp_of, write_doc
-from ambient.storage.prepared import Prepared, at, into, to
+from ambient.storage.prepared import Prepared, at, cursor_of, into, to
 from ambient.storage.schema import events, heads, journals, runs, sessions
 
 CHUNKS: Final = (512, 128, 32, 8, 2, 1)
 """Rows of one INSERT; a batch is cut into the largest that fit."""
+_FROM_ARRAY: Final = (
+    "INSERT INTO events (session, seq, data) SELECT %(session)s::bigint, "
+    "%(before)s::bigint + number, data "
+    "FROM unnest(%(events)s::bytea[]) WITH ORDINALITY AS batch(data, number)"
+)
+"""The same on PostgreSQL, which takes a batch of any size as one value."""
 ACTIVITY_STEP: Final = 1_000_000
 """Microseconds. The list's order by activity is kept to the second, not to the batch."""
 
@@ -31,7 +40,6 @@ _COLUMNS: Final = (
     select(
         sessions.c.key,
         sessions.c.active_at,
-        sessions.c.agent_status,
         heads.c.last_seq,
         heads.c.last_activity_at,
         heads.c.doc,
@@ -54,7 +62,14 @@ _HEAD_DOC: Final = Prepared(_OF_HEAD.values(into("last_seq", "last_activity_at",
 _ACTIVITY: Final = Prepared(
     update(sessions)
     .where(sessions.c.key == at("session"))
-    .values(into("active_at", "agent_status"))
+    .values(
+        **into("active_at", "agent_status", "cost", "changed"),
+        attention=attention(
+            sessions.c.phase,
+            bindparam("to_agent_status", type_=Text),
+            bindparam("to_active_at", type_=BigInteger),
+        ),
+    )
 )
 
 
@@ -72,18 +87,20 @@ class Locked:
     """A session's row as it stands in this transaction, which nobody else can change."""
 
     key: int
+    project: str
     head: Head
     active_at: int
-    agent_status: str
 
 
 @dataclass(frozen=True, slots=True)
 class Appended:
-    """What was stored: the head after it, and the events from seq `first` on."""
+    """What was stored: the head after it, and the events from seq `first` on. changed: the number
+    of this change in the feed; 0: lists look the same."""
 
     head: Head
     first: int = 0
     events: Sequence[bytes] = ()
+    changed: int = 0
 
 
 def lock(conn: Connection, session: SessionId) -> Locked:
@@ -132,12 +149,15 @@ def store(
         new = _change_run(conn, locked.key, new, change)
     first = locked.head.last_seq + 1
     _insert(conn, locked.key, first, batch)
-    write_head(conn, locked, new)
-    return Appended(new, first, batch)
+    number = write_head(conn, locked, new)
+    more = to_cost(new.usage.cost_usd) - max(0, to_cost(locked.head.usage.cost_usd))
+    if more > 0:
+        spent.add(conn, locked.project, now, more)
+    return Appended(new, first, batch, number)
 
 
-def write_head(conn: Connection, locked: Locked, new: Head) -> None:
-    """Write what has changed of the head."""
+def write_head(conn: Connection, locked: Locked, new: Head) -> int:
+    """Write what has changed of the head; the number of the change in the feed, 0: none."""
     stamp = stamp_of(new)
     values = {"session": locked.key, **to(last_seq=new.last_seq, last_activity_at=stamp)}
     doc = write_doc(locked.head, new)
@@ -145,9 +165,18 @@ def write_head(conn: Connection, locked: Locked, new: Head) -> None:
         _HEAD.run(conn, **values)
     else:
         _HEAD_DOC.run(conn, to_doc=doc, **values)
-    active_at, status = stamp or locked.active_at, new.agent_status
-    if status != locked.agent_status or active_at - locked.active_at >= ACTIVITY_STEP:
-        _ACTIVITY.run(conn, session=locked.key, **to(active_at=active_at, agent_status=status))
+    active_at = stamp or locked.active_at
+    if doc is None and active_at - locked.active_at < ACTIVITY_STEP:
+        return 0
+    number = next_change(conn)
+    row = to(
+        active_at=active_at,
+        agent_status=new.concern,
+        cost=to_cost(new.usage.cost_usd),
+        changed=number,
+    )
+    _ACTIVITY.run(conn, session=locked.key, **row)
+    return number
 
 
 def _load(conn: Connection, prepared: Prepared, session: SessionId) -> Locked:
@@ -155,12 +184,16 @@ def _load(conn: Connection, prepared: Prepared, session: SessionId) -> Locked:
     row = prepared.one(conn, project=project_name, name=name)
     if row is None:
         raise SessionNotFound(session)
-    key, active_at, agent_status, *head = row
-    return Locked(key, read_head(*head), active_at, agent_status)
+    key, active_at, *head = row
+    return Locked(key, project_name, read_head(*head), active_at)
 
 
 def _insert(conn: Connection, key: int, first: int, batch: Sequence[bytes]) -> None:
-    cursor = conn.connection.cursor()
+    cursor = cursor_of(conn)
+    if conn.dialect.name == "postgresql":
+        cursor.execute(_FROM_ARRAY, {"session": key, "before": first - 1, "events": list(batch)})
+        cursor.close()
+        return
     for start, size in _cut(len(batch)):
         values: list[Any] = []
         for seq, data in enumerate(batch[start : start + size], first + start):

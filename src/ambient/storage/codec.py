@@ -38,6 +38,16 @@ def head_of(doc: bytes) -> Head:
     return HEAD.validate_json(doc)
 
 
+def to_cost(dollars: float | None) -> int:
+    """Millionths of a dollar; -1: not known."""
+    return -1 if dollars is None else round(dollars * 1_000_000)
+
+
+def plain(text: str) -> str:
+    """A text as a column takes it: PostgreSQL knows no NUL. The document has what was given."""
+    return text.replace("\x00", "\ufffd") if "\x00" in text else text
+
+
 def to_stamp(time: datetime) -> int:
     """Microseconds since 1970."""
     return (time - _EPOCH) // _MICROSECOND

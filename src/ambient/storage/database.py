@@ -1,86 +1,142 @@
-"""The database that each store is handed: one writer, a few readers, migrations at the start.
+"""The database that each store is handed: units of work in threads, migrations at the start.
 
-Units of work are synchronous functions of a Connection. On SQLite they run in threads that belong
-to this object; on PostgreSQL the same functions run through `AsyncConnection.run_sync`.
+A unit of work is a synchronous function of a Connection (docs/adr/0008-units-of-work.md), the same
+on SQLite (sqlite.py, writer.py) and on PostgreSQL (postgres.py, notices.py).
 """
 
 import asyncio
-import os
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
-from pathlib import Path
-from queue import SimpleQueue
-from typing import Any, Final, Self, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Final, Protocol, Self, TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
 
 from ambient.core.errors import StorageUnavailable
+from ambient.core.model import SessionId
 from ambient.storage.errors import translated
-from ambient.storage.migrate import migrate
+from ambient.storage.feed import Feed
 from ambient.storage.removal import finish_removals
+from ambient.storage.sqlite import open_sqlite
 from ambient.storage.tail import Tails
+from ambient.storage.telling import Heard, Nobody, Telling
 from ambient.storage.writer import Work, Writer
 
 T = TypeVar("T")
 
-READERS: Final = 4
 BUSY_SECONDS: Final = 5.0
+POSTGRES: Final = frozenset({"postgresql", "postgres"})
 
-PRAGMAS: Final = (
-    "journal_mode = WAL",
-    # A commit survives the death of this process at once, and a loss of power after the next
-    # checkpoint: the log may then end earlier than it did, never with a hole. The runner's journal
-    # has those events and the relay resumes after the last one stored; what only the platform said
-    # in the last seconds (a prompt queued, a phase) is gone. An fsync per commit would cost more
-    # than the whole chain.
-    "synchronous = NORMAL",
-    "temp_store = MEMORY",
-    "cache_size = -16000",
-    "journal_size_limit = 67108864",
-)
+
+class Writing(Protocol):
+    """Who runs units of work that write."""
+
+    async def write(
+        self, work: Work[T], done: Callable[[T], None] | None = None, *, durable: bool = False
+    ) -> T:
+        """Writer.write."""
+
+    async def close(self) -> None:
+        """Let what is being written be written, refuse the rest."""
+
+
+class Reading(Protocol):
+    """Who runs units of work that only read."""
+
+    def submit(self, work: Work[T]) -> "asyncio.Future[T]":
+        """Run it soon. Raises StorageUnavailable."""
+
+    async def glance(self, work: Work[T]) -> T:
+        """Run it soon, in the way that is quickest for a row or two."""
+
+    async def close(self) -> None:
+        """Finish what is being read."""
 
 
 class Database:
     """Open with `open()`, close with `close()` or as a context manager."""
 
-    def __init__(self, engine: Engine, writer: Writer, readers: "_Readers") -> None:
-        self._engine = engine
-        self._writer = writer
-        self._readers = readers
+    def __init__(self, writing: Writing, reading: Reading, dispose: Callable[[], None]) -> None:
+        self._writing = writing
+        self._reading = reading
+        self._dispose = dispose
+        self._telling: Telling = Nobody()
         self.tails = Tails(self.reading)
+        self.feed = Feed(self.reading)
 
     @classmethod
     async def open(cls, url: str, *, busy_seconds: float = BUSY_SECONDS) -> Self:
         """Open it, make it if it is not there, bring its tables up to date.
 
-        url: `sqlite:///…` with a path. busy_seconds: how long to wait for another process that
-        writes. Raises StorageUnavailable.
+        url: `sqlite:///…` with a path, or `postgresql://…`. busy_seconds: how long to wait for
+        another process that writes. Raises StorageUnavailable.
         """
-        engine, writing, reading = await asyncio.to_thread(_open, url, busy_seconds)
-        made = cls(engine, Writer(writing), _Readers(reading))
+        with translated():
+            target = make_url(url)
+        if target.drivername.partition("+")[0] in POSTGRES:
+            made = await cls._open_postgres(target)
+        else:
+            engine, writing, reading = await asyncio.to_thread(open_sqlite, target, busy_seconds)
+            made = cls(Writer(writing), reading, engine.dispose)
         await finish_removals(made.write)
         return made
 
-    async def write(self, work: Work[T], done: Callable[[T], None] | None = None) -> T:
-        """Run a unit of work in a transaction that holds the write lock (Writer.write)."""
-        return await self._writer.write(work, done)
+    async def write(
+        self, work: Work[T], done: Callable[[T], None] | None = None, *, durable: bool = False
+    ) -> T:
+        """Run a unit of work in a transaction of its own (Writer.write).
+
+        On SQLite it holds the write lock; on PostgreSQL it holds what it locks, and may be run
+        again when somebody else was in between. durable: what it wrote survives a loss of power
+        from now on; for what nobody but us knows, such as a prompt that was accepted.
+        """
+        return await self._writing.write(work, done, durable=durable)
 
     async def read(self, work: Work[T]) -> T:
         """Run a unit of work that only reads; each statement sees what is committed by then."""
-        return await self._readers.submit(work)
+        return await self._reading.submit(work)
+
+    async def glance(self, work: Work[T]) -> T:
+        """The same for a row or two that are found by their key: on SQLite without a thread, whose
+        hand-over takes ten times as long as the look itself."""
+        return await self._reading.glance(work)
 
     def reading(self, work: Work[T]) -> "asyncio.Future[T]":
         """The same for a caller that cannot wait."""
-        return self._readers.submit(work)
+        return self._reading.submit(work)
+
+    def appended(self, session: SessionId, first: int, events: Sequence[bytes]) -> None:
+        """These events were committed: wake who reads them, here and elsewhere."""
+        if events:
+            self.tails.pushed(session, first, events)
+            self._telling.appended(session, first + len(events) - 1)
+
+    def changed(self, session: SessionId) -> None:
+        """Something else of the session was committed: others shall look at it."""
+        self._telling.changed(session)
+
+    def listed(self, change: int) -> None:
+        """This change of a row in lists was committed; 0: there was none."""
+        if change:
+            self.feed.learn(change)
+            self._telling.listed(change)
+
+    def gone(self, session: SessionId) -> None:
+        """It was removed."""
+        self.tails.removed(session)
+        self._telling.gone(session)
+
+    def listen(self, heard: Heard) -> None:
+        """Have this called, on the event loop, when another process has changed something. What
+        is lost on the way is not told again: look at everything now and then."""
+        self._telling.listen(heard)
 
     async def close(self) -> None:
-        """Finish what is being written, then let go of the file."""
+        """Finish what is being written, then let go."""
         self.tails.close()
-        await self._writer.close()
-        await self._readers.close()
-        await asyncio.to_thread(self._engine.dispose)
+        self.feed.close()
+        await self._telling.close()
+        await self._writing.close()
+        await self._reading.close()
+        await asyncio.to_thread(self._dispose)
 
     async def __aenter__(self) -> Self:
         return self
@@ -88,94 +144,18 @@ class Database:
     async def __aexit__(self, *_exc: object) -> None:
         await self.close()
 
-
-class _Readers:
-    """Threads with a connection each."""
-
-    def __init__(self, connections: list[Connection]) -> None:
-        self._threads = ThreadPoolExecutor(len(connections), thread_name_prefix="storage-reader")
-        self._free: SimpleQueue[Connection] = SimpleQueue()
-        self._closed = False
-        for connection in connections:
-            self._free.put(connection)
-
-    def submit(self, work: Work[T]) -> "asyncio.Future[T]":
-        if self._closed:
-            raise StorageUnavailable("The database is closed.")
-        return asyncio.get_running_loop().run_in_executor(self._threads, self._run, work)
-
-    async def close(self) -> None:
-        self._closed = True
-        await asyncio.to_thread(self._threads.shutdown)
-        while not self._free.empty():
-            self._free.get().close()
-
-    def _run(self, work: Work[T]) -> T:
-        connection = self._free.get()
+    @classmethod
+    async def _open_postgres(cls, url: URL) -> Self:
         try:
-            with translated():
-                return work(connection)
-        finally:
-            connection.rollback()
-            self._free.put(connection)
-
-
-def _open(url: str, busy_seconds: float) -> tuple[Engine, Connection, list[Connection]]:
-    with translated(), ExitStack() as opened:
-        target = make_url(url).set(drivername="sqlite")
-        _make_file(target)
-        engine = _engine(target, busy_seconds)
-        opened.callback(engine.dispose)
-        writing = opened.enter_context(engine.connect())
-        migrate(writing)
-        reading = [_reader(opened.enter_context(engine.connect())) for _ in range(READERS)]
-        opened.pop_all()  # nothing failed: they stay open
-        return engine, writing, reading
-
-
-def _reader(connection: Connection) -> Connection:
-    connection = connection.execution_options(isolation_level="AUTOCOMMIT")
-    connection.exec_driver_sql("PRAGMA query_only = ON")
-    connection.rollback()
-    return connection
-
-
-def _make_file(url: URL) -> None:
-    """Only the user who runs the server may read it: it holds tokens and keys. SQLite gives the
-    files beside it the same rights."""
-    if not url.database or url.database == ":memory:":
-        raise StorageUnavailable(
-            "A database in memory cannot be shared by its connections.",
-            hint="Give a path, or use --ephemeral.",
-        )
-    path = Path(url.database)
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
-    path.chmod(0o600)
-
-
-def _engine(url: URL, busy_seconds: float) -> Engine:
-    engine = create_engine(
-        url,
-        pool_size=READERS + 1,
-        max_overflow=0,
-        connect_args={"check_same_thread": False, "timeout": busy_seconds},
-    )
-    event.listen(engine, "connect", _configure)
-    event.listen(engine, "begin", _begin)
-    return engine
-
-
-def _configure(connection: Any, _record: object) -> None:
-    # The driver shall not begin transactions by itself: ours begin in `_begin`.
-    connection.isolation_level = None
-    cursor = connection.cursor()
-    for pragma in PRAGMAS:
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
-
-
-def _begin(connection: Connection) -> None:
-    """Take the write lock before the first look, so that what was seen is still so at the write."""
-    if connection.get_execution_options().get("isolation_level") != "AUTOCOMMIT":
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+            # Imported by who needs it: the driver would double the time of a start without it.
+            from ambient.storage.notices import Notices  # noqa: PLC0415
+            from ambient.storage.postgres import Crew, Transactions, open_postgres  # noqa: PLC0415
+        except ImportError as exc:
+            raise StorageUnavailable(
+                "The PostgreSQL driver is not installed.",
+                hint="Install it: pip install 'ambient[server]'",
+            ) from exc
+        engine = await asyncio.to_thread(open_postgres, url)
+        made = cls(Transactions(engine), Crew(engine), engine.dispose)
+        made._telling = Notices(engine, made.tails, made.feed)
+        return made

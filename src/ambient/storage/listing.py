@@ -16,19 +16,17 @@ from sqlalchemy import (
     Connection,
     Select,
     and_,
-    column,
     exists,
     func,
     literal,
     not_,
     select,
-    table,
 )
 
 from ambient.core.errors import InvalidParameter
 from ambient.core.lifecycle import Phase
-from ambient.core.ports import Listed, Page, Query
-from ambient.storage.codec import session_of
+from ambient.core.lists import Listed, Page, Query
+from ambient.storage.codec import session_of, to_cost, to_stamp
 from ambient.storage.head import read_head
 from ambient.storage.schema import (
     documents,
@@ -36,13 +34,13 @@ from ambient.storage.schema import (
     projects,
     search_texts,
     session_labels,
+    session_repos,
     sessions,
 )
+from ambient.storage.search import found_by_index, holds
 
 RARE: Final = 4_000
 """Candidates that are sorted rather than searched for along the list."""
-TRIGRAM: Final = 3
-"""Shorter searches have no index; they walk."""
 
 _SORT: Final[Mapping[str, Column[Any]]] = {
     "createdAt": sessions.c.created_at,
@@ -50,9 +48,10 @@ _SORT: Final[Mapping[str, Column[Any]]] = {
     "name": sessions.c.name,
     "displayName": sessions.c.display_name,
     "phase": sessions.c.phase,
+    "attention": sessions.c.attention,
+    "cost": sessions.c.cost,
 }
 _LISTED: Final = sessions.c.deleted_at.is_(None)
-_search_index: Final = table("search_index", column("rowid"), column("search_index"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +71,16 @@ class _Filter:
 
 def list_page(conn: Connection, query: Query, count_cap: int) -> Page:
     """Unit of work. Raises InvalidParameter."""
-    filters = [*_columns(query), *_labels(query), *_search(query)]
+    filters = [
+        *_columns(query),
+        *_values(query),
+        *_labels(query),
+        *_repos(query),
+        *_search(conn, query),
+    ]
     page = _keys(query, _narrowed(conn, query, filters)).subquery()
     found = (
-        select(documents.c.doc, heads.c.last_seq, heads.c.last_activity_at, heads.c.doc)
+        select(documents.c.doc, page.c.rev, heads.c.last_seq, heads.c.last_activity_at, heads.c.doc)
         .join_from(page, documents, documents.c.session == page.c.key)
         .join(heads, heads.c.session == page.c.key)
         .order_by(*_directed(query, page.c.sort, page.c.age, page.c.key))
@@ -83,7 +88,10 @@ def list_page(conn: Connection, query: Query, count_cap: int) -> Page:
     rows = conn.execute(found).all()
     total, capped = _total(conn, query, filters, len(rows), count_cap)
     return Page(
-        items=tuple(Listed(session=session_of(doc), head=read_head(*head)) for doc, *head in rows),
+        items=tuple(
+            Listed(session=session_of(doc), head=read_head(*head), rev=rev)
+            for doc, rev, *head in rows
+        ),
         total=total,
         total_is_lower_bound=capped,
     )
@@ -98,11 +106,16 @@ def _is_rare(conn: Connection, of: _Filter) -> bool:
 
 def _narrowed(conn: Connection, query: Query, filters: Sequence[_Filter]) -> Select[Any]:
     """The sessions let through, by the way that costs least."""
-    found = select(sessions.c.key, _sort(query).label("sort"), sessions.c.created_at.label("age"))
+    found = select(
+        sessions.c.key,
+        _sort(query).label("sort"),
+        sessions.c.created_at.label("age"),
+        sessions.c.changed.label("rev"),
+    )
     if len(filters) == 1 and query.sort.removeprefix("-") == "createdAt":
         indexed = filters[0].indexed
         if indexed is not None:
-            return found.where(sessions.c.project == query.project, _LISTED, indexed)
+            return found.where(*_scope(query, sessions.c.project), _LISTED, indexed)
     rare = next((one for one in filters if _is_rare(conn, one)), None)
     return _among(query, found, filters, rare)
 
@@ -127,10 +140,17 @@ def _among(
     """Restrict to what the filters let through, beginning with the candidates of one, if given."""
     plain = (_LISTED, *(one.plain for one in filters if one is not start or one.loose))
     if start is None or start.candidates is None:
-        return found.select_from(sessions).where(sessions.c.project == query.project, *plain)
+        return found.select_from(sessions).where(*_scope(query, sessions.c.project), *plain)
     keys = start.candidates.subquery()
     joined = keys.join(sessions, sessions.c.key == keys.c.key)
-    return found.select_from(joined).where(_off(sessions.c.project) == query.project, *plain)
+    return found.select_from(joined).where(*_scope(query, _off(sessions.c.project)), *plain)
+
+
+def _scope(query: Query, project: ColumnElement[Any]) -> list[ColumnElement[bool]]:
+    """Of which projects: one, some, or all."""
+    if query.project:
+        return [project == query.project]
+    return [] if query.projects is None else [project.in_(query.projects)]
 
 
 def _directed(
@@ -145,8 +165,8 @@ def _total(
     conn: Connection, query: Query, filters: Sequence[_Filter], rows: int, count_cap: int
 ) -> tuple[int, bool]:
     if not query.filtered:
-        kept = select(projects.c.sessions).where(projects.c.name == query.project)
-        return conn.execute(kept).scalar_one_or_none() or 0, False
+        kept = select(func.sum(projects.c.sessions)).where(*_scope(query, projects.c.name))
+        return int(conn.execute(kept).scalar_one_or_none() or 0), False
     if rows < query.limit and (rows or not query.offset):
         return _capped(query.offset + rows, count_cap)
     start = next((one for one in filters if one.candidates is not None), None)
@@ -173,12 +193,42 @@ def _columns(query: Query) -> Iterator[_Filter]:
         one = phase == query.phases[0] if len(query.phases) == 1 else None
         yield _filter(query, phase.in_(query.phases), _off(phase).in_(query.phases), one)
     if query.agent_statuses:
-        status = sessions.c.agent_status.in_(query.agent_statuses)
+        also = ("failed",) if "idle" in query.agent_statuses else ()  # Head.concern
+        status = sessions.c.agent_status.in_((*query.agent_statuses, *also))
         running = phase == Phase.RUNNING
         yield _filter(query, and_(running, status), and_(_off(phase) == Phase.RUNNING, status))
     for wanted in (query.creator, query.owner_only):
         if wanted is not None:
             yield _filter(query, owner == wanted, _off(owner) == wanted, owner == wanted)
+
+
+def _values(query: Query) -> Iterator[_Filter]:
+    for of, wanted in ((sessions.c.model, query.model), (sessions.c.runner, query.runner)):
+        if wanted is not None:
+            yield _filter(query, of == wanted, _off(of) == wanted, of == wanted)
+    if query.created_after is not None:
+        since = sessions.c.created_at > to_stamp(query.created_after)
+        yield _filter(query, since, since, since)
+    if query.min_cost is not None:
+        dear = sessions.c.cost >= to_cost(query.min_cost)
+        yield _filter(query, dear, dear)
+
+
+def _repos(query: Query) -> Iterator[_Filter]:
+    if query.repo is None:
+        return
+    wanted = query.repo.lower().rstrip("/").removesuffix(".git")
+    of_row = exists().where(
+        session_repos.c.session == sessions.c.key, session_repos.c.repo == wanted
+    )
+    of_project = (*_scope(query, session_repos.c.project), session_repos.c.repo == wanted)
+    yield _Filter(of_row, select(session_repos.c.session.label("key")).where(*of_project))
+
+
+def repo_words(url: str) -> set[str]:
+    """What a repository may be looked for by: its address and its name."""
+    whole = url.lower().rstrip("/").removesuffix(".git")
+    return {whole, whole.rpartition("/")[2]} - {""}
 
 
 def _filter(
@@ -187,7 +237,7 @@ def _filter(
     plain: ColumnElement[bool],
     indexed: ColumnElement[bool] | None = None,
 ) -> _Filter:
-    of_project = (sessions.c.project == query.project, _LISTED, condition)
+    of_project = (*_scope(query, sessions.c.project), _LISTED, condition)
     candidates = select(sessions.c.key).where(*of_project)
     return _Filter(plain, candidates, exact=True, indexed=indexed)
 
@@ -203,21 +253,20 @@ def _labels(query: Query) -> Iterator[_Filter]:
         if operator in ("!=", "notin", "!exists"):
             yield _Filter(not_(of_row))
             continue
-        of_project = (session_labels.c.project == query.project, carried)
+        of_project = (*_scope(query, session_labels.c.project), carried)
         yield _Filter(of_row, select(session_labels.c.session.label("key")).where(*of_project))
 
 
-def _search(query: Query) -> Iterator[_Filter]:
+def _search(conn: Connection, query: Query) -> Iterator[_Filter]:
     term = query.search.lower()
     if not term:
         return
     of_row = exists().where(
-        search_texts.c.session == sessions.c.key, func.instr(search_texts.c.text, term) > 0
+        search_texts.c.session == sessions.c.key, holds(search_texts.c.text, term)
     )
-    if len(term) < TRIGRAM:
+    indexed = found_by_index(conn, term)
+    if indexed is None:
         yield _Filter(of_row)
-        return
-    quoted = '"' + term.replace('"', '""') + '"'
-    keys = select(_search_index.c.rowid.label("key"))
-    # The index folds a few letters that lower case keeps apart.
-    yield _Filter(of_row, keys.where(_search_index.c.search_index.match(quoted)), loose=True)
+    else:
+        # The index folds a few letters that lower case keeps apart.
+        yield _Filter(of_row, indexed, loose=True)

@@ -1,16 +1,17 @@
 """EventLog in the database."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Final
 
 from sqlalchemy import Connection, insert, select, update
 
 from ambient.contract.events import Event, JournalId
 from ambient.core.errors import BlobNotFound
-from ambient.core.model import Head, Prompt, Run, RunId, SessionId, Stored
-from ambient.core.ports import Clock, Enqueued
+from ambient.core.model import Enqueued, Head, Prompt, Run, RunId, SessionId, Stored
+from ambient.core.ports import Clock
 from ambient.core.projection import encode
-from ambient.storage import append, queue
+from ambient.storage import append, queue, spent
 from ambient.storage.append import Appended, Batch
 from ambient.storage.database import Database
 from ambient.storage.key import key_of
@@ -30,12 +31,17 @@ _READ: Final = Prepared(
 )
 
 
-class SqlEventLog:
-    """The log and queue of each session."""
+Fence = Callable[[Connection, SessionId], None]
+"""Raises LeaseLost unless this copy of the server holds the session until the commit."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+
+class SqlEventLog:
+    """The log and queue of each session. fence: for who speaks and hands over as its holder."""
+
+    def __init__(self, database: Database, clock: Clock, fence: Fence | None = None) -> None:
         self._database = database
         self._clock = clock
+        self._fence = fence
 
     async def append(
         self, session: SessionId, journal: JournalId, first: int, events: Sequence[bytes]
@@ -52,6 +58,7 @@ class SqlEventLog:
         now, batch = self._clock.now(), [encode(event) for event in events]
 
         def work(conn: Connection) -> Appended:
+            self._guard(conn, session)
             locked = append.lock(conn, session)
             if not batch:
                 return Appended(locked.head)
@@ -66,7 +73,7 @@ class SqlEventLog:
             last = conn.execute(select(journals.c.last_number).where(*mine)).scalar_one_or_none()
             return last or 0
 
-        return await self._database.read(work)
+        return await self._database.glance(work)
 
     async def read(self, session: SessionId, after: int, limit: int = 1000) -> Sequence[Stored]:
         found = self._database.tails.read(session, after, limit)
@@ -78,7 +85,7 @@ class SqlEventLog:
         await self._database.tails.wait(session, after)
 
     async def head(self, session: SessionId) -> Head:
-        return await self._database.read(lambda conn: append.head_of(conn, session))
+        return await self._database.glance(lambda conn: append.head_of(conn, session))
 
     async def snapshot(self, session: SessionId) -> tuple[int, bytes] | None:
         def work(conn: Connection) -> tuple[int, bytes] | None:
@@ -105,14 +112,18 @@ class SqlEventLog:
         now = self._clock.now()
         queued, _ = await self._database.write(
             lambda conn: queue.enqueue(conn, session, prompt, front=front, now=now),
-            lambda done: self._tell(session, done[1]),
+            lambda done: self._tell(session, done[1], queue=True),
+            durable=True,
         )
         return queued
 
     async def hand_over(self, session: SessionId, run: RunId, generation: int) -> Run | None:
-        return await self._database.write(
-            lambda conn: queue.hand_over(conn, session, run, generation)
-        )
+        def work(conn: Connection) -> tuple[Run | None, int]:
+            self._guard(conn, session)
+            return queue.hand_over(conn, session, run, generation)
+
+        given, _ = await self._database.write(work, lambda done: self._database.listed(done[1]))
+        return given
 
     async def withdraw(
         self, session: SessionId, runs: Sequence[RunId] | None = None
@@ -120,12 +131,23 @@ class SqlEventLog:
         now = self._clock.now()
         gone, _ = await self._database.write(
             lambda conn: queue.withdraw(conn, session, runs, now),
-            lambda done: self._tell(session, done[1]),
+            lambda done: self._tell(session, done[1], queue=True),
+            durable=True,
         )
         return gone
 
+    async def edit(
+        self, session: SessionId, run: RunId, *, text: str | None = None, place: int | None = None
+    ) -> Enqueued:
+        now = self._clock.now()
+        found, _ = await self._database.write(
+            lambda conn: queue.edit(conn, session, run, (text, place), now),
+            lambda done: self._tell(session, done[1]),
+        )
+        return found
+
     async def run(self, session: SessionId, run: RunId) -> Run:
-        return await self._database.read(lambda conn: queue.get(conn, session, run))
+        return await self._database.glance(lambda conn: queue.get(conn, session, run))
 
     async def runs(
         self, session: SessionId, *, limit: int = 20, offset: int = 0, queued: bool = False
@@ -133,6 +155,9 @@ class SqlEventLog:
         return await self._database.read(
             lambda conn: queue.page(conn, session, limit=limit, offset=offset, queued=queued)
         )
+
+    async def spent(self, project: str, since: datetime) -> float | None:
+        return await self._database.read(lambda conn: spent.since(conn, project, since))
 
     async def put_blob(self, session: SessionId, ref: str, data: bytes) -> None:
         def work(conn: Connection) -> None:
@@ -154,9 +179,16 @@ class SqlEventLog:
             raise BlobNotFound(f"There is no blob '{ref}' in this session.")
         return data
 
-    def _tell(self, session: SessionId, stored: Appended | None) -> None:
+    def _guard(self, conn: Connection, session: SessionId) -> None:
+        if self._fence is not None:
+            self._fence(conn, session)
+
+    def _tell(self, session: SessionId, stored: Appended | None, *, queue: bool = False) -> None:
         if stored is not None:
-            self._database.tails.pushed(session, stored.first, stored.events)
+            self._database.listed(stored.changed)
+            self._database.appended(session, stored.first, stored.events)
+            if queue:
+                self._database.changed(session)
 
 
 def _rows(conn: Connection, session: SessionId, after: int, limit: int) -> Sequence[Stored]:

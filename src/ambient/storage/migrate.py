@@ -7,7 +7,7 @@ from sqlalchemy import Connection, inspect, text
 
 from ambient.core.errors import StorageUnavailable
 
-HEAD: Final = "0001"
+HEAD: Final = "0006"
 """The newest revision in migrations/versions; a test holds it against them."""
 
 

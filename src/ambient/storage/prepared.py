@@ -10,7 +10,14 @@ from typing import Any
 
 from sqlalchemy import BindParameter, Connection, Executable, bindparam
 
-_Compiled = tuple[str, tuple[str, ...], Mapping[str, Any]]
+_Compiled = tuple[str, tuple[str, ...] | None, Mapping[str, Any]]
+
+
+def cursor_of(conn: Connection) -> Any:
+    """The driver's own cursor, in the same transaction."""
+    if conn.dialect.name == "postgresql":
+        return conn.connection.cursor(binary=True)
+    return conn.connection.cursor()
 
 
 class Prepared:
@@ -22,7 +29,7 @@ class Prepared:
 
     def one(self, conn: Connection, **values: Any) -> Any:
         """The first row, or None."""
-        cursor = conn.connection.cursor()
+        cursor = cursor_of(conn)
         cursor.execute(*self._bound(conn, values))
         row = cursor.fetchone()
         cursor.close()
@@ -30,7 +37,7 @@ class Prepared:
 
     def all(self, conn: Connection, **values: Any) -> Sequence[Any]:
         """Every row."""
-        cursor = conn.connection.cursor()
+        cursor = cursor_of(conn)
         cursor.execute(*self._bound(conn, values))
         rows: Sequence[Any] = cursor.fetchall()
         cursor.close()
@@ -38,21 +45,22 @@ class Prepared:
 
     def run(self, conn: Connection, **values: Any) -> int:
         """How many rows it changed."""
-        cursor = conn.connection.cursor()
+        cursor = cursor_of(conn)
         cursor.execute(*self._bound(conn, values))
         changed: int = cursor.rowcount
         cursor.close()
         return changed
 
-    def _bound(self, conn: Connection, values: Mapping[str, Any]) -> tuple[str, tuple[Any, ...]]:
+    def _bound(self, conn: Connection, values: Mapping[str, Any]) -> tuple[str, Any]:
         name = conn.dialect.name
         if name not in self._compiled:
             made = self._statement.compile(dialect=conn.dialect)  # type: ignore[attr-defined]
             fixed = {one: value for one, value in made.params.items() if value is not None}
-            self._compiled[name] = (str(made), tuple(made.positiontup), fixed)
+            order = tuple(made.positiontup) if made.positional else None
+            self._compiled[name] = (str(made), order, fixed)
         sql, order, constants = self._compiled[name]
         found = {**constants, **values}
-        return sql, tuple([found[one] for one in order])
+        return sql, found if order is None else tuple([found[one] for one in order])
 
 
 def at(name: str) -> BindParameter[Any]:

@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from sqlalchemy import Connection, delete, exists, func, insert, select, update
+from sqlalchemy import Connection, delete, exists, insert, or_, select, update
 
 from ambient.core.errors import AlreadyExists, Conflict, ProjectNotFound
 from ambient.core.model import Project
 from ambient.storage.codec import PROJECT, encode
-from ambient.storage.schema import projects, sessions
+from ambient.storage.schema import objects, projects, sessions, spent, staged, staged_pieces
+from ambient.storage.search import holds
 
 
 def create(conn: Connection, project: Project) -> None:
@@ -45,10 +46,18 @@ def change(conn: Connection, project: Project) -> Project:
 
 def remove(conn: Connection, name: str) -> None:
     """Raises Conflict while it has sessions, also such as are being deleted."""
+    conn.execute(select(projects.c.name).where(projects.c.name == name).with_for_update())
     if conn.execute(select(exists().where(sessions.c.project == name))).scalar_one():
         raise Conflict(
             f"The project '{name}' still has sessions.", hint="Delete its sessions first."
         )
+    whole = (objects.c.scope == name, objects.c.scope == f"project/{name}")
+    inside = objects.c.scope.startswith(f"{name}/", autoescape=True)
+    conn.execute(delete(objects).where(or_(*whole, inside)))
+    files = select(staged.c.id).where(staged.c.project == name)
+    conn.execute(delete(staged_pieces).where(staged_pieces.c.id.in_(files)))
+    conn.execute(delete(staged).where(staged.c.project == name))
+    conn.execute(delete(spent).where(spent.c.project == name))
     conn.execute(delete(projects).where(projects.c.name == name))
 
 
@@ -56,7 +65,7 @@ def find(conn: Connection, search: str) -> Sequence[Project]:
     """Those whose name or display name contains it, by name."""
     found = select(projects.c.doc).order_by(projects.c.name)
     if search:
-        found = found.where(func.instr(projects.c.search, search.lower()) > 0)
+        found = found.where(holds(projects.c.search, search.lower()))
     return [PROJECT.validate_json(doc) for doc in conn.execute(found).scalars()]
 
 

@@ -6,10 +6,9 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, func, insert, or_, select, update
 
-from ambient.core.errors import QueueFull, RunNotFound
-from ambient.core.model import MAX_QUEUE, Prompt, Run, RunId, RunStatus, SessionId
-from ambient.core.ports import Enqueued
-from ambient.core.projection import handed, run_cancelled, run_queued
+from ambient.core.errors import NotQueued, QueueFull, RunNotFound
+from ambient.core.model import MAX_QUEUE, Enqueued, Prompt, Run, RunId, RunStatus, SessionId
+from ambient.core.projection import edited, handed, reordered, run_cancelled, run_queued
 from ambient.storage.append import Appended, lock, store, write_head
 from ambient.storage.codec import RUN, encode
 from ambient.storage.key import key_of
@@ -53,16 +52,17 @@ def enqueue(
     return Enqueued(run, place), store(conn, locked, said, now, head)
 
 
-def hand_over(conn: Connection, session: SessionId, run: RunId, generation: int) -> Run | None:
-    """EventLog.hand_over."""
+def hand_over(
+    conn: Connection, session: SessionId, run: RunId, generation: int
+) -> tuple[Run | None, int]:
+    """EventLog.hand_over, and the number of the change in the feed; 0: none."""
     locked = lock(conn, session)
     given = handed(locked.head, _get(conn, locked.key, run), generation)
     if given is None:
-        return None
+        return None, 0
     head, new = given
     _write(conn, locked.key, new)
-    write_head(conn, locked, head)
-    return new
+    return new, write_head(conn, locked, head)
 
 
 def withdraw(
@@ -85,6 +85,34 @@ def withdraw(
     head = replace(locked.head, queued=locked.head.queued - len(gone))
     said = [run_cancelled(run.run_id, now) for run in gone]
     return gone, store(conn, locked, said, now, head)
+
+
+def edit(
+    conn: Connection,
+    session: SessionId,
+    wanted: RunId,
+    change: tuple[str | None, int | None],
+    now: datetime,
+) -> tuple[Enqueued, Appended]:
+    """EventLog.edit. change: text and place, None as it was."""
+    text, place = change
+    locked = lock(conn, session)
+    run = _get(conn, locked.key, wanted)
+    if run.status is not RunStatus.QUEUED:
+        raise NotQueued(status=run.status)
+    if text is not None:
+        run = edited(run, text)
+        _write(conn, locked.key, run)
+    if place is not None:
+        for one in reordered(_queue(conn, locked.key), wanted, place):
+            mine = (runs.c.session == locked.key, runs.c.run_id == one.run_id)
+            conn.execute(
+                update(runs).where(*mine).values(position=one.position, doc=encode(RUN, one))
+            )
+        run = _get(conn, locked.key, wanted)
+    now_at = _place(conn, locked.key, run)
+    said = [run_queued(wanted, now_at, now)]
+    return Enqueued(run, now_at), store(conn, locked, said, now)
 
 
 def get(conn: Connection, session: SessionId, run: RunId) -> Run:

@@ -8,7 +8,8 @@ from typing import Any, Final, Protocol
 
 from sqlalchemy import Connection, Table, delete, insert, select, update
 
-from ambient.core.model import SessionId
+from ambient.core.model import DRAFTS, SessionId
+from ambient.storage.feed import forget
 from ambient.storage.key import find_key
 from ambient.storage.schema import (
     blobs,
@@ -16,14 +17,19 @@ from ambient.storage.schema import (
     events,
     heads,
     journals,
+    leases,
+    objects,
     projects,
     removals,
     runs,
     search_texts,
     session_labels,
+    session_repos,
     sessions,
     snapshots,
     token_records,
+    upload_pieces,
+    uploads,
 )
 
 BITE: Final = 5_000
@@ -32,12 +38,15 @@ BITE: Final = 5_000
 _SMALL: Final[tuple[Table, ...]] = (
     documents,
     session_labels,
+    session_repos,
     search_texts,
     heads,
     journals,
     runs,
     snapshots,
     token_records,
+    uploads,
+    upload_pieces,
 )
 
 
@@ -53,30 +62,48 @@ async def finish_removals(write: Write) -> None:
         pass
 
 
-def take_out(conn: Connection, session: SessionId) -> bool:
-    """Remove all that anybody could find of a session, its secrets included. False: not there."""
+def take_out(conn: Connection, session: SessionId) -> int:
+    """Remove all that anybody could find of a session, its secrets included. The number of the
+    change in the feed; 0: it is not there."""
     key = find_key(conn, session)
     if key is None:
-        return False
-    last_seq = conn.execute(select(heads.c.last_seq).where(heads.c.session == key)).scalar_one()
+        return 0
+    # Its head first, as who appends does: nobody shall store an event that is never removed.
+    locked = select(heads.c.last_seq).where(heads.c.session == key).with_for_update()
+    last_seq = conn.execute(locked).scalar_one_or_none()
+    if last_seq is None:
+        return 0
+    project, _, name = session.partition("/")
+    change = forget(conn, project, name)
     listed = sessions.c.deleted_at.is_(None)
-    found = conn.execute(select(sessions.c.project, listed).where(sessions.c.key == key)).one()
+    mine = (
+        select(sessions.c.project, listed, sessions.c.uid)
+        .where(sessions.c.key == key)
+        .with_for_update()
+    )
+    found = conn.execute(mine).one()
+    for table in _SMALL:
+        conn.execute(delete(table).where(table.c.session == key))
+    conn.execute(delete(objects).where(objects.c.kind == DRAFTS, objects.c.scope == found[2]))
+    conn.execute(delete(sessions).where(sessions.c.key == key))
+    conn.execute(delete(leases).where(leases.c.name == session))
     if found[1]:
         conn.execute(
             update(projects)
             .where(projects.c.name == found[0])
             .values(sessions=projects.c.sessions - 1)
         )
-    for table in _SMALL:
-        conn.execute(delete(table).where(table.c.session == key))
-    conn.execute(delete(sessions).where(sessions.c.key == key))
     conn.execute(insert(removals).values(session=key, last_seq=last_seq))
-    return True
+    return change
 
 
 def _bite(conn: Connection) -> bool:
     """Remove one bite; False: there was nothing left."""
-    found = conn.execute(select(removals).limit(1)).one_or_none()
+    found = conn.execute(
+        select(removals)
+        .limit(1)
+        .with_for_update(skip_locked=True)  # another copy's bite is its own
+    ).one_or_none()
     if found is None:
         return False
     if found.last_seq > 0:

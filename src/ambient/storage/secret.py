@@ -1,9 +1,11 @@
 """Token records and the server's own keys. The file that holds them is its owner's alone."""
 
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Connection, Executable, insert, select, update
+from sqlalchemy import Connection, insert, select, update
+from sqlalchemy.exc import IntegrityError
 
 from ambient.contract.tokens import TokenRecord
 from ambient.core.errors import StaleWrite
@@ -28,7 +30,7 @@ class SqlTokenStore:
             found = select(token_records.c.doc).select_from(joined).where(*named)
             return conn.execute(found).scalar_one_or_none()
 
-        doc = await self._database.read(work)
+        doc = await self._database.glance(work)
         return None if doc is None else TOKEN.validate_json(doc)
 
     async def put_token(self, session: SessionId, record: TokenRecord) -> TokenRecord:
@@ -42,10 +44,12 @@ class SqlTokenStore:
             if (known or 0) != record.version:
                 raise StaleWrite
             values: dict[str, Any] = {"version": new.version, "doc": doc}
-            write: Executable = insert(token_records).values(session=key, **values)
-            if known is not None:
-                write = update(token_records).where(mine).values(**values)
-            conn.execute(write)
+            if known is None:
+                conn.execute(insert(token_records).values(session=key, **values))
+                return
+            as_read = (mine, token_records.c.version == record.version)
+            if not conn.execute(update(token_records).where(*as_read).values(**values)).rowcount:
+                raise StaleWrite
 
         await self._database.write(work)
         return new
@@ -59,7 +63,7 @@ class SqlKeyStore:
 
     async def get_key(self, name: str) -> bytes | None:
         found = select(keys.c.value).where(keys.c.name == name)
-        return await self._database.read(lambda conn: conn.execute(found).scalar_one_or_none())
+        return await self._database.glance(lambda conn: conn.execute(found).scalar_one_or_none())
 
     async def put_key(self, name: str, value: bytes) -> None:
         def work(conn: Connection) -> None:
@@ -67,4 +71,14 @@ class SqlKeyStore:
             if done.rowcount == 0:
                 conn.execute(insert(keys).values(name=name, value=value))
 
-        await self._database.write(work)
+        await self._database.write(work, durable=True)
+
+    async def claim_key(self, name: str, value: bytes) -> bytes:
+        found = select(keys.c.value).where(keys.c.name == name)
+
+        def work(conn: Connection) -> bytes:
+            with suppress(IntegrityError), conn.begin_nested():
+                conn.execute(insert(keys).values(name=name, value=value))
+            return bytes(conn.execute(found).scalar_one())
+
+        return await self._database.write(work, durable=True)

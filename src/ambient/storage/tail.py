@@ -102,6 +102,12 @@ class Tails:
         if tail is not None and events:
             tail.push(first, events)
 
+    def learned(self, session: SessionId, last_seq: int) -> None:
+        """Another process says that so much is there."""
+        tail = self._tails.get(session)
+        if tail is not None and tail.known >= 0:
+            tail.learn(tail.key, last_seq)
+
     def removed(self, session: SessionId) -> None:
         """The session is gone: those who wait hear it."""
         tail = self._tails.pop(session, None)
@@ -115,8 +121,10 @@ class Tails:
         tail = self._enter(session)
         try:
             if tail.known < 0:
-                [(key, last_seq)] = await self._reading(lambda conn: _end(conn, session))
-                tail.learn(key, last_seq)
+                ends = await self._reading(lambda conn: _end(conn, session))
+                if not ends:  # removed between the two reads
+                    raise SessionNotFound(session)
+                tail.learn(*ends[0])
             while tail.known <= after:
                 if tail.gone:
                     raise SessionNotFound(session)

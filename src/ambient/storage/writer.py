@@ -26,14 +26,20 @@ MAX_GROUP: Final = 64
 class _Job(Generic[T]):
     """A unit of work and who waits for it."""
 
-    __slots__ = ("done", "outcome", "work")
+    __slots__ = ("done", "durable", "outcome", "work")
 
     def __init__(
-        self, work: Work[T], done: Callable[[T], None] | None, outcome: "asyncio.Future[T]"
+        self,
+        work: Work[T],
+        done: Callable[[T], None] | None,
+        outcome: "asyncio.Future[T]",
+        *,
+        durable: bool,
     ) -> None:
         self.work = work
         self.done = done
         self.outcome = outcome
+        self.durable = durable
 
 
 class Writer:
@@ -46,19 +52,23 @@ class Writer:
         self._alone: deque[_Job[Any]] = deque()
         self._busy = False
         self._closed = False
+        self._syncs = False
 
-    async def write(self, work: Work[T], done: Callable[[T], None] | None = None) -> T:
+    async def write(
+        self, work: Work[T], done: Callable[[T], None] | None = None, *, durable: bool = False
+    ) -> T:
         """Run the work in a transaction and return what it returned, once that is committed.
 
         work may be run again when it, or another of its group, failed; nothing of the first time
         is left then. done: called on the event loop after the commit, in the order of commits,
-        even if the caller has been cancelled meanwhile. Raises what the work raises.
+        even if the caller has been cancelled meanwhile. durable: once it returns, the disk has it,
+        and all that was committed before. Raises what the work raises.
         """
         if self._closed:
             raise StorageUnavailable("The database is closed.")
         loop = asyncio.get_running_loop()
         outcome: asyncio.Future[T] = loop.create_future()
-        job = _Job(work, done, outcome)
+        job = _Job(work, done, outcome, durable=durable)
         self._waiting.append(job)
         if not self._busy:
             self._next(loop)
@@ -96,8 +106,18 @@ class Writer:
         return group
 
     def _commit(self, group: Sequence[_Job[Any]]) -> list[Any]:
-        with translated(), self._connection.begin():
-            return [job.work(self._connection) for job in group]
+        with translated():
+            self._sync(durable=any(job.durable for job in group))
+            with self._connection.begin():
+                return [job.work(self._connection) for job in group]
+
+    def _sync(self, *, durable: bool) -> None:
+        """Whether the next commits wait for the disk; can be changed between transactions only."""
+        if durable != self._syncs:
+            cursor = self._connection.connection.cursor()
+            cursor.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+            cursor.close()
+            self._syncs = durable
 
     def _settle(
         self,

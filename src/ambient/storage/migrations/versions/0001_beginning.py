@@ -9,6 +9,7 @@ revision = "0001"
 down_revision = None
 
 KEY = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+NAME = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 LISTED: dict[str, Any] = {
     "sqlite_where": sa.text("deleted_at IS NULL"),
     "postgresql_where": sa.text("deleted_at IS NULL"),
@@ -28,7 +29,7 @@ def upgrade() -> None:
 def _sessions() -> None:
     op.create_table(
         "projects",
-        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("name", NAME, nullable=False),
         sa.Column("search", sa.Text(), nullable=False),
         sa.Column("sessions", sa.Integer(), nullable=False),
         sa.Column("doc", sa.LargeBinary(), nullable=False),
@@ -37,35 +38,35 @@ def _sessions() -> None:
     op.create_table(
         "sessions",
         sa.Column("key", KEY, nullable=False),
-        sa.Column("project", sa.Text(), nullable=False),
-        sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("uid", sa.Text(), nullable=False),
-        sa.Column("owner", sa.Text(), nullable=True),
-        sa.Column("phase", sa.Text(), nullable=False),
+        sa.Column("project", NAME, nullable=False),
+        sa.Column("name", NAME, nullable=False),
+        sa.Column("uid", NAME, nullable=False),
+        sa.Column("owner", NAME, nullable=True),
+        sa.Column("phase", NAME, nullable=False),
         sa.Column("wanted", sa.Text(), nullable=False),
-        sa.Column("display_name", sa.Text(), nullable=False),
+        sa.Column("display_name", NAME, nullable=False),
         sa.Column("agent_status", sa.Text(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("active_at", sa.BigInteger(), nullable=False),
         sa.Column("deleted_at", sa.BigInteger(), nullable=True),
         sa.Column("resting", sa.Boolean(), nullable=False),
-        sa.Column("rev", sa.Integer(), nullable=False),
+        sa.Column("rev", KEY, nullable=False),
         sa.PrimaryKeyConstraint("key"),
         sa.UniqueConstraint("project", "name", name="sessions_name"),
         sqlite_autoincrement=True,
     )
     op.create_table(
         "documents",
-        sa.Column("session", KEY, nullable=False),
+        sa.Column("session", KEY, autoincrement=False, nullable=False),
         sa.Column("doc", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("session"),
     )
     op.create_table(
         "session_labels",
-        sa.Column("session", KEY, nullable=False),
-        sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("value", sa.Text(), nullable=False),
-        sa.Column("project", sa.Text(), nullable=False),
+        sa.Column("session", KEY, autoincrement=False, nullable=False),
+        sa.Column("name", NAME, nullable=False),
+        sa.Column("value", NAME, nullable=False),
+        sa.Column("project", NAME, nullable=False),
         sa.PrimaryKeyConstraint("session", "name"),
         sqlite_with_rowid=False,
     )
@@ -106,7 +107,7 @@ def _indexes() -> None:
 def _log() -> None:
     op.create_table(
         "heads",
-        sa.Column("session", KEY, nullable=False),
+        sa.Column("session", KEY, autoincrement=False, nullable=False),
         sa.Column("last_seq", sa.BigInteger(), nullable=False),
         sa.Column("last_activity_at", sa.BigInteger(), nullable=True),
         sa.Column("doc", sa.LargeBinary(), nullable=False),
@@ -123,14 +124,14 @@ def _log() -> None:
     op.create_table(
         "journals",
         sa.Column("session", KEY, autoincrement=False, nullable=False),
-        sa.Column("journal", sa.Text(), nullable=False),
+        sa.Column("journal", NAME, nullable=False),
         sa.Column("last_number", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("session", "journal"),
         sqlite_with_rowid=False,
     )
     op.create_table(
         "snapshots",
-        sa.Column("session", KEY, nullable=False),
+        sa.Column("session", KEY, autoincrement=False, nullable=False),
         sa.Column("seq", sa.BigInteger(), nullable=False),
         sa.Column("data", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("session"),
@@ -138,7 +139,7 @@ def _log() -> None:
     op.create_table(
         "blobs",
         sa.Column("session", KEY, autoincrement=False, nullable=False),
-        sa.Column("ref", sa.Text(), nullable=False),
+        sa.Column("ref", NAME, nullable=False),
         sa.Column("data", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("session", "ref"),
     )
@@ -148,8 +149,8 @@ def _runs() -> None:
     op.create_table(
         "runs",
         sa.Column("id", KEY, nullable=False),
-        sa.Column("session", KEY, nullable=False),
-        sa.Column("run_id", sa.Text(), nullable=False),
+        sa.Column("session", KEY, autoincrement=False, nullable=False),
+        sa.Column("run_id", NAME, nullable=False),
         sa.Column("auto_key", sa.Text(), nullable=True),
         sa.Column("status", sa.Text(), nullable=False),
         sa.Column("position", sa.Integer(), nullable=False),
@@ -173,20 +174,20 @@ def _runs() -> None:
 def _rest() -> None:
     op.create_table(
         "token_records",
-        sa.Column("session", KEY, nullable=False),
+        sa.Column("session", KEY, autoincrement=False, nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("doc", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("session"),
     )
     op.create_table(
         "keys",
-        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("name", NAME, nullable=False),
         sa.Column("value", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("name"),
     )
     op.create_table(
         "removals",
-        sa.Column("session", KEY, nullable=False),
+        sa.Column("session", KEY, autoincrement=False, nullable=False),
         sa.Column("last_seq", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("session"),
     )
@@ -202,11 +203,11 @@ def _rest() -> None:
 def _search() -> None:
     op.create_table(
         "search_texts",
-        sa.Column("session", KEY, nullable=False),
+        sa.Column("session", KEY, autoincrement=False, nullable=False),
         sa.Column("text", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("session"),
     )
-    for statement in TRIGRAMS[op.get_bind().dialect.name]:
+    for statement in TRIGRAMS.get(op.get_bind().dialect.name, ()):
         op.execute(statement)
 
 
@@ -223,4 +224,5 @@ TRIGRAMS = {
         f"CREATE TRIGGER search_change AFTER UPDATE ON search_texts BEGIN {_FORGET} {_LEARN} END",
     ),
 }
-"""The index that a search uses; each database has its own kind."""
+"""The index that a search uses. On PostgreSQL it needs an extension, and is made at a start that
+finds one (storage/postgres.py)."""
