@@ -16,11 +16,14 @@ from ambient.core.errors import (
     InvalidPath,
     NoActiveRun,
     NotFound,
+    ProviderError,
+    RangeUnsatisfiable,
     RunActive,
     RunnerError,
     RunnerTimeout,
     RunnerUnavailable,
     StaleGeneration,
+    StorageUnavailable,
     TooLarge,
 )
 
@@ -42,20 +45,29 @@ BY_CODE: Final[Mapping[str, type[AmbientError]]] = {
     "unknown_journal": UnknownJournal,
     "file_too_large": FileTooLarge,
     "not_ready": RunnerUnavailable,
+    "storage_unavailable": StorageUnavailable,
+    "provider_error": ProviderError,
 }
 
 BY_ROUTE: Final[Mapping[tuple[str, int], type[AmbientError]]] = {
     ("blob", 404): BlobNotFound,
     ("stop_task", 404): NotFound,
     ("task_output", 404): NotFound,
+    ("push_repo", 404): NotFound,
+    ("repo_changes", 404): NotFound,
+    ("repo_changes", 422): InvalidPath,
+    ("workflow_metadata", 404): NotFound,
     ("task_output", 413): TooLarge,
     ("write_file", 413): FileTooLarge,
+    ("put_file", 413): FileTooLarge,
+    ("read_file", 416): RangeUnsatisfiable,
     **{
         (name, status): kind
         for name in (
             "list_files",
             "read_file",
             "write_file",
+            "put_file",
             "delete_file",
             "git_status",
             "list_branches",

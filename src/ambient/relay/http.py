@@ -5,6 +5,7 @@ One method for each route of contract/runner_api.py. A request is made from one 
 not 2xx raises.
 """
 
+import asyncio
 import base64
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -16,6 +17,7 @@ import aiohttp
 import msgspec
 from pydantic import BaseModel, ValidationError
 
+from ambient.contract.changes import RepoChanges
 from ambient.contract.events import Event
 from ambient.contract.launch import LaunchSpec
 from ambient.contract.names import REQUEST_ID_HEADER, SESSION_TOKEN_HEADER
@@ -29,13 +31,28 @@ from ambient.contract.runner_api import (
     FileList,
     GitStatus,
     InterruptRequest,
+    PushRepo,
+    RepoPushed,
     Route,
     RunAccepted,
     VersionReply,
     WriteFile,
 )
+from ambient.contract.snapshot import (
+    CHUNK_BYTES,
+    GONE,
+    ChunksRequest,
+    Manifest,
+    NoManifest,
+    RestoreReply,
+    ScanRequest,
+    ref_of,
+)
+from ambient.contract.span import Span, given
 from ambient.contract.tokens import Challenge, Token, kid_of
-from ambient.core.errors import RunnerError, RunnerRejectedToken
+from ambient.contract.workflow import WorkflowMetadata
+from ambient.core.errors import AmbientError, RunnerError, RunnerRejectedToken
+from ambient.core.filing import Content
 from ambient.core.model import RunId, SessionId
 from ambient.core.ports import Snapshots
 from ambient.relay.errors import error_of, translated
@@ -44,23 +61,30 @@ BY_NAME: Final[Mapping[str, Route]] = {route.name: route for route in ROUTES}
 CONNECT_SECONDS: Final = 5.0
 SECONDS: Final = 10.0
 SILENT_STREAM_SECONDS: Final = 60.0
+FILE_SECONDS: Final = 30.0
+"""A file that is read or written may take as long as bytes move at least so often."""
 SECONDS_OF: Final[Mapping[str, float]] = {
     "run": 30.0,
+    "push_repo": 55.0,
     **dict.fromkeys(
         (
             "list_files",
-            "read_file",
             "write_file",
             "delete_file",
             "git_status",
             "list_branches",
             "repos_status",
+            "workflow_metadata",
+            "repo_changes",
             "blob",
         ),
         30.0,
     ),
 }
 """In all, by route; what has no row has SECONDS (api.md 11)."""
+FILE_ROUTES: Final = frozenset(
+    {"read_file", "put_file", "scan_workspace", "workspace_chunks", "restore_workspace"}
+)
 _STREAM_BUFFER: Final = 1 << 20
 """Bytes of a stream that may wait while a batch is committed: the next batch is as large."""
 _HEADER_BYTES: Final = 32 << 10
@@ -77,19 +101,26 @@ class Source(Snapshots, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request, yet without address and token. path: the route's, filled in."""
+    """One request, yet without address and token. path: the route's, filled in. raw: a body that
+    is no JSON, read once. headers: beside the usual ones."""
 
     route: Route
     path: str = ""
     query: Mapping[str, str] = field(default_factory=dict)
     body: bytes | None = None
+    raw: AsyncIterator[bytes] | None = None
     accept: str = "application/json"
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     def timeout(self, silent_seconds: float) -> aiohttp.ClientTimeout:
         """How long it may take: a stream for ever, as long as it is not silent."""
         if self.accept == "text/event-stream":
             return aiohttp.ClientTimeout(
                 total=None, sock_connect=CONNECT_SECONDS, sock_read=silent_seconds
+            )
+        if self.route.name in FILE_ROUTES:
+            return aiohttp.ClientTimeout(
+                total=None, sock_connect=CONNECT_SECONDS, sock_read=FILE_SECONDS
             )
         seconds = SECONDS_OF.get(self.route.name, SECONDS)
         return aiohttp.ClientTimeout(total=seconds, sock_connect=CONNECT_SECONDS)
@@ -178,12 +209,46 @@ class HttpRunnerClient:
     async def repos_status(self, session: SessionId) -> Sequence[Mapping[str, Any]]:
         return _items(await self._send(session, _call("repos_status")), "repos")
 
+    async def repo_changes(
+        self, session: SessionId, name: str, file: str = "", *, patch: bool = False
+    ) -> RepoChanges:
+        query = {"name": name, "file": file, "patch": "true" if patch else ""}
+        call = _call("repo_changes", query={key: one for key, one in query.items() if one})
+        return _model(RepoChanges, await self._send(session, call))
+
+    async def push_repo(self, session: SessionId, name: str) -> RepoPushed:
+        call = _call("push_repo", body=_json(PushRepo(name=name)))
+        return _model(RepoPushed, await self._send(session, call))
+
     async def list_files(self, session: SessionId, path: str) -> FileList:
         call = _call("list_files", query={"path": path})
         return _model(FileList, await self._send(session, call))
 
+    async def open_file(self, session: SessionId, path: str, span: Span | None = None) -> Content:
+        headers = {"Range": span.header()} if span else {}
+        call = Call(BY_NAME["read_file"], query={"path": path}, headers=headers)
+        response = await self._open(session, call)
+        start, end, size = _extent(response)
+        return Content(
+            size=size, start=start, end=end, chunks=_chunks(response), close=response.close
+        )
+
     async def read_file(self, session: SessionId, path: str) -> bytes:
-        return await self._send(session, _call("read_file", query={"path": path}))
+        """A whole file."""
+        found = await self.open_file(session, path)
+        try:
+            return b"".join([chunk async for chunk in found.chunks])
+        finally:
+            found.close()
+
+    async def put_file(self, session: SessionId, path: str, chunks: AsyncIterator[bytes]) -> None:
+        failed: list[AmbientError] = []
+        call = Call(BY_NAME["put_file"], query={"path": path}, raw=_noting(chunks, failed))
+        try:
+            await self._send(session, call)
+        except AmbientError as exc:
+            # What went wrong at the source says more than the connection that it broke.
+            raise (failed[0] if failed else exc) from exc
 
     async def write_file(self, session: SessionId, path: str, data: bytes) -> None:
         request = WriteFile(path=path, content=base64.b64encode(data).decode())
@@ -192,6 +257,35 @@ class HttpRunnerClient:
     async def delete_file(self, session: SessionId, path: str) -> None:
         await self._send(session, _call("delete_file", body=msgspec.json.encode({"path": path})))
 
+    async def scan_workspace(self, session: SessionId, wanted: ScanRequest) -> Manifest:
+        reply = await self._send(session, _call("scan_workspace", body=_json(wanted)))
+        try:
+            return await asyncio.to_thread(Manifest.decode, reply)
+        except NoManifest as exc:
+            raise RunnerError(str(exc), code="bad_reply") from exc
+
+    async def workspace_chunks(
+        self, session: SessionId, refs: Sequence[str]
+    ) -> AsyncIterator[tuple[str, bytes | None]]:
+        if not refs:
+            return
+        call = _call("workspace_chunks", body=_json(ChunksRequest(refs=tuple(refs))))
+        response = await self._open(session, call)
+        try:
+            with translated():
+                for ref in refs:
+                    yield ref, await _frame(response.content, ref)
+        finally:
+            response.close()
+
+    async def restore_workspace(self, session: SessionId, body: AsyncIterator[bytes]) -> bool:
+        failed: list[AmbientError] = []
+        call = Call(BY_NAME["restore_workspace"], raw=_noting(body, failed))
+        try:
+            return _model(RestoreReply, await self._send(session, call)).restored
+        except AmbientError as exc:
+            raise (failed[0] if failed else exc) from exc
+
     async def git_status(self, session: SessionId, path: str) -> GitStatus:
         call = _call("git_status", query={"path": path})
         return _model(GitStatus, await self._send(session, call))
@@ -199,6 +293,9 @@ class HttpRunnerClient:
     async def list_branches(self, session: SessionId, path: str) -> Sequence[str]:
         reply = _object(await self._send(session, _call("list_branches", query={"path": path})))
         return [str(one) for one in reply.get("branches", ())]
+
+    async def workflow_metadata(self, session: SessionId) -> WorkflowMetadata:
+        return _model(WorkflowMetadata, await self._send(session, _call("workflow_metadata")))
 
     async def blob(self, session: SessionId, ref: str) -> bytes:
         return await self._send(session, _call("blob", {"ref": ref}))
@@ -260,7 +357,7 @@ class HttpRunnerClient:
         return error
 
     async def _request(self, url: str, token: Token, call: Call) -> aiohttp.ClientResponse:
-        headers = {SESSION_TOKEN_HEADER: token, "Accept": call.accept}
+        headers = {SESSION_TOKEN_HEADER: token, "Accept": call.accept, **call.headers}
         if call.body is not None:
             headers["Content-Type"] = "application/json"
         if (request_id := self._request_id()) is not None:
@@ -270,7 +367,9 @@ class HttpRunnerClient:
                 call.route.method,
                 f"{url}{call.path or call.route.path}",
                 params=call.query,
-                data=call.body,
+                data=call.raw or call.body,
+                # The runner looks at the token first, so a refused body is not used up.
+                expect100=call.raw is not None,
                 headers=headers,
                 timeout=call.timeout(self._silent_seconds),
                 allow_redirects=False,
@@ -298,7 +397,49 @@ def _call(
 ) -> Call:
     route = BY_NAME[name]
     path = route.path.format_map({key: quote(text, safe="") for key, text in (parts or {}).items()})
-    return Call(route, path, query or {}, body, accept)
+    return Call(route, path, query or {}, body, accept=accept)
+
+
+def _extent(response: aiohttp.ClientResponse) -> tuple[int, int, int]:
+    """Start, end and whole size of the file that comes."""
+    if response.status == 206:
+        found = given(response.headers.get("Content-Range"))
+    else:
+        length = response.content_length
+        found = None if length is None else (0, length, length)
+    if found is None:
+        response.close()
+        raise RunnerError("The runner does not say how large the file is.", code="bad_reply")
+    return found
+
+
+async def _chunks(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
+    with translated():
+        async for chunk in response.content.iter_any():
+            yield chunk
+
+
+async def _frame(content: aiohttp.StreamReader, ref: str) -> bytes | None:
+    """A chunk; None: the file has changed. Raises RunnerError for one that is not what it says."""
+    try:
+        length = int.from_bytes(await content.readexactly(4), "big")
+        if length == GONE:
+            return None
+        data = await content.readexactly(length) if length <= CHUNK_BYTES else b""
+    except asyncio.IncompleteReadError as exc:
+        raise RunnerError("The runner's answer ends too early.", code="bad_reply") from exc
+    if ref_of(data) != ref:
+        raise RunnerError("The runner sent another chunk than it was asked for.", code="bad_reply")
+    return data
+
+
+async def _noting(chunks: AsyncIterator[bytes], failed: list[AmbientError]) -> AsyncIterator[bytes]:
+    try:
+        async for chunk in chunks:
+            yield chunk
+    except AmbientError as exc:
+        failed.append(exc)
+        raise
 
 
 def _json(model: BaseModel) -> bytes:

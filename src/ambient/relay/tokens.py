@@ -4,13 +4,14 @@ The client asks before each request. A value is never older than the cache life 
 clock, so a frozen process reads afresh when it wakes; and whoever is refused says `forget`.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
 from ambient.contract.tokens import Token
 from ambient.core.errors import RunnerUnavailable, TokenUnavailable
 from ambient.core.model import SessionId
-from ambient.core.ports import Clock, SessionStore, TokenStore
+from ambient.core.ports import Clock, SessionRecords, TokenStore
 
 CACHE_SECONDS: Final = 1.0
 """Shorter than the quiet window of a rotation (tokens.md), always."""
@@ -24,20 +25,23 @@ class _Cached:
 
 
 class TokenSource:
-    """Port `Snapshots` over the stores. cache_seconds: 0 reads every time."""
+    """Port `Snapshots` over the stores. cache_seconds: 0 reads every time, for a store that keeps
+    what it knows by itself; on_forget: told to read afresh too."""
 
     def __init__(
         self,
-        sessions: SessionStore,
+        sessions: SessionRecords,
         tokens: TokenStore,
         clock: Clock,
         *,
         cache_seconds: float = CACHE_SECONDS,
+        on_forget: Callable[[SessionId], None] = lambda session: None,
     ) -> None:
         self._sessions = sessions
         self._tokens = tokens
         self._clock = clock
         self._cache_seconds = cache_seconds
+        self._on_forget = on_forget
         self._cache: dict[SessionId, _Cached] = {}
 
     async def snapshot(self, session: SessionId) -> tuple[str, int, Token]:
@@ -55,10 +59,15 @@ class TokenSource:
     def forget(self, session: SessionId) -> None:
         """Read afresh next time."""
         self._cache.pop(session, None)
+        self._on_forget(session)
 
     async def _read(self, session: SessionId) -> tuple[str, int, Token]:
         row = await self._sessions.get(session)
         record = await self._tokens.get_token(session)
+        if record is not None and record.token_generation < (row.token_generation or 0):
+            # The row's news came first. A stream opened with the old value would hold it in use.
+            self._on_forget(session)
+            record = await self._tokens.get_token(session)
         if record is None:
             raise TokenUnavailable(f"There is no token record of session '{session}' yet.")
         if record.generation != row.generation:

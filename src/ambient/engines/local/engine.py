@@ -17,8 +17,10 @@ from ambient.contract.events import JournalId
 from ambient.contract.launch import LaunchSpec
 from ambient.contract.names import BOT_TOKEN_KEY, DIGESTS_KEY
 from ambient.contract.runner_api import FileList
+from ambient.contract.span import Span
 from ambient.contract.tokens import TokenRecord
 from ambient.core.errors import EngineBusy
+from ambient.core.filing import Content
 from ambient.core.model import Observed, Session, SessionId
 from ambient.core.ports import Clock
 from ambient.core.ports import Place as TakenPlace
@@ -93,6 +95,10 @@ class LocalEngine:
         self._watcher.close()
         self._launcher.close(goodbye=self._options.clears_up)
 
+    async def count_warm(self, project: str | None = None) -> int:
+        """How many places are ready for a session yet to come: each is for any project."""
+        return await self._pool.count_ready()
+
     async def take_place(self, session: Session) -> TakenPlace | None:
         warm = await self._pool.take(session.id, session.generation)
         if warm is None:
@@ -151,11 +157,13 @@ class LocalEngine:
             return None
         return await asyncio.to_thread(saved.entries, root, path)
 
-    async def saved_file(self, session: Session, path: str) -> bytes | None:
+    async def saved_file(
+        self, session: Session, path: str, span: Span | None = None
+    ) -> Content | None:
         root = self._home.workspace(session.id)
         if not await asyncio.to_thread(root.is_dir):
             return None
-        return await asyncio.to_thread(saved.content, root, path)
+        return await asyncio.to_thread(saved.content, root, path, span)
 
     async def remove(self, session: Session, *, everything: bool = False) -> None:
         await self._end(session.id, grace=_AT_ONCE)
@@ -258,6 +266,7 @@ class LocalEngine:
             "digests_file": str(place.folder / DIGESTS_KEY),
             "bot_token_file": str(place.folder / BOT_TOKEN_KEY),
             "workspace": str(workspace),
+            "git_cache": str(self._home.git_cache),
         }
 
     def _order(self, place: Place, spec: LaunchSpec, session: str, *, cwd: Path) -> Order:
@@ -277,7 +286,9 @@ class LocalEngine:
         if place is None:
             return Observed(generation=session.generation)
         ready = place.ready()
-        alive = place.alive() and not self._is_forgotten(place, ready)
+        if self._is_forgotten(place, ready):
+            return Observed(generation=session.generation)  # no runner of this session ever was
+        alive = place.alive()
         ending = None if alive else ending_of(place)
         listens = alive and ready is not None
         return Observed(
@@ -318,7 +329,7 @@ class LocalEngine:
 
     def _is_forgotten(self, place: Place, ready: Mapping[str, Any] | None) -> bool:
         """Whether the place was taken and its claim never came, because whoever took it died in
-        between. It serves nobody, so it counts as lost."""
+        between. It serves nobody: the launch broke off, and is begun again."""
         if place.claim() is None or (ready or {}).get("session"):
             return False
         taken_at = self._taken_at.get(place.id)

@@ -38,6 +38,8 @@ class Home:
         self._places = root / "places"
         self._sessions = root / "sessions"
         self._workspaces = root / "workspaces"
+        self.git_cache = root / "cache" / "git"
+        """Mirrors of repositories, which the runners of this machine share."""
         self._logs = root / "logs"
 
     def make(self) -> None:

@@ -85,6 +85,11 @@ class Pool:
             await self._discard(place)
         return None
 
+    async def count_ready(self) -> int:
+        """How many places could be taken at this moment."""
+        waiting = list(self._waiting.values())
+        return await asyncio.to_thread(lambda: sum(one.ready() is not None for one in waiting))
+
     def noticed(self) -> None:
         """Something happened to a place: look."""
         self._look.set()

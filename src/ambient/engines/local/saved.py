@@ -4,18 +4,23 @@ Every part of a path is opened without following links, from the folder above it
 has linked to is not the session's (api.md 3.12).
 """
 
+import asyncio
 import os
 import stat
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
+from io import FileIO
 from pathlib import Path, PurePosixPath
 from typing import Final
 
 from ambient.contract.runner_api import FileEntry, FileList
-from ambient.core.errors import FileNotFound, InvalidPath
+from ambient.contract.span import Span, Unsatisfiable
+from ambient.core.errors import FileNotFound, InvalidPath, RangeUnsatisfiable
+from ambient.core.filing import Content
 
 MAX_ENTRIES: Final = 5_000
+PIECE_BYTES: Final = 256 << 10
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
@@ -29,15 +34,39 @@ def entries(root: Path, path: str) -> FileList:
     return FileList(items=tuple(found), truncated=len(names) > MAX_ENTRIES)
 
 
-def content(root: Path, path: str) -> bytes:
-    """A whole file. Raises FileNotFound, InvalidPath."""
+def content(root: Path, path: str, span: Span | None = None) -> Content:
+    """A file, or a range. Raises FileNotFound, InvalidPath, RangeUnsatisfiable."""
     *above, name = _parts(path) or [""]
-    with _folder(root, above) as folder, _translated(path):
+    if not name:
+        raise InvalidPath("That is a folder, not a file.")
+    with _folder(root, above) as folder, _translated(path), ExitStack() as undo:
         fd = os.open(name, _FILE, dir_fd=folder)
-        with os.fdopen(fd, "rb") as file:
-            if not stat.S_ISREG(os.fstat(fd).st_mode):
-                raise InvalidPath(f"{path} is a folder, not a file.")
-            return file.read()
+        file = undo.enter_context(FileIO(fd))
+        found = os.fstat(fd)
+        if not stat.S_ISREG(found.st_mode):
+            raise InvalidPath(f"{path} is a folder, not a file.")
+        start, end = _range(span, found.st_size)
+        undo.pop_all()
+    chunks = _pieces(file, start, end)
+    return Content(size=found.st_size, start=start, end=end, chunks=chunks, close=file.close)
+
+
+def _range(span: Span | None, size: int) -> tuple[int, int]:
+    try:
+        return span.within(size) if span else (0, size)
+    except Unsatisfiable:
+        raise RangeUnsatisfiable(size=size) from None
+
+
+async def _pieces(file: FileIO, start: int, end: int) -> AsyncIterator[bytes]:
+    """The bytes from start to end."""
+    while start < end:
+        wanted = min(end - start, PIECE_BYTES)
+        piece = await asyncio.to_thread(os.pread, file.fileno(), wanted, start)
+        if not piece:
+            return
+        start += len(piece)
+        yield piece
 
 
 def _parts(path: str) -> list[str]:

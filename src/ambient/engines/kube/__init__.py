@@ -1,0 +1,1 @@
+"""The cluster engine: the only package that knows Kubernetes."""
