@@ -59,6 +59,11 @@ class Confinement:
             _allow(ruleset, path, rights)
         return cls(ruleset, None)
 
+    def close(self) -> None:
+        """Let go of it, for good; who has entered stays confined, and nobody can enter any more."""
+        if self._ruleset is not None:
+            os.close(self._ruleset)
+
     def enter(self) -> None:
         """In the child, before exec: for itself and all that comes of it. Raises OSError."""
         if self._ruleset is None:

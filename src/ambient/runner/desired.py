@@ -7,44 +7,73 @@ failed with a reason.
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from typing import Any, Final
 
-from ambient.contract.events import MODEL_SWITCHED, Kind
+from ambient.contract import git as names
+from ambient.contract.events import MODEL_SWITCHED, REPO_PUSHED, Kind
+from ambient.contract.launch import LaunchSpec
 from ambient.contract.runner_api import (
     LIVE_MODEL,
+    MCP,
+    DesiredLimits,
     DesiredRepo,
     DesiredReport,
     DesiredState,
+    DesiredWorkflow,
+    RepoPushed,
     RepoReport,
     RunnerCondition,
     WorkflowReport,
 )
+from ambient.contract.sdk_options import cost_limit
+from ambient.runner.agents.base import RepoFacts
 from ambient.runner.clock import Clock, rfc3339
-from ambient.runner.clones import ACTIVE, CLONING, FAILED, NAME, READY, Clones
-from ambient.runner.errors import InvalidRequest, RunnerError, StaleGeneration
-from ambient.runner.git import without_credentials
-from ambient.runner.runs import Runs
+from ambient.runner.clones import ACTIVE, CLONING, FAILED, READY, Clones
+from ambient.runner.errors import InvalidRequest, NotFound, RunnerError, StaleGeneration
+from ambient.runner.logins import working_for
+from ambient.runner.runs import LONGEST_RUN_SECONDS, Runs
+from ambient.runner.workflows import Workflows
+from ambient.runner.workflows import report as workflow_report
 
-MOST_REPOS: Final = 20
 log = logging.getLogger(__name__)
+
+SIGN_WITHIN_SECONDS: Final = 3.0
+"""How long a run waits to hear whose name its commits carry."""
 
 
 class Desired:
     """Desired and observed state of one session."""
 
-    def __init__(self, clones: Clones, runs: Runs, clock: Clock, model: str | None) -> None:
+    def __init__(
+        self,
+        clones: Clones,
+        workflows: Workflows,
+        runs: Runs,
+        clock: Clock,
+        launch: LaunchSpec,
+    ) -> None:
         self._clones = clones
+        self._workflows = workflows
         self._runs = runs
         self._clock = clock
-        self._model = model
+        self._model = launch.model
+        self._use_limits(
+            DesiredLimits(
+                run_seconds=launch.timeout_seconds,
+                run_cost_usd=cost_limit(launch.sdk_options),
+            )
+        )
         self._wanted: DesiredState | None = None
         self._applied: DesiredState | None = None
         self._observed = 0
         self._repos: dict[str, RepoReport] = {}
         self._workflow: WorkflowReport | None = None
         self._conditions: dict[str, RunnerCondition] = {}
+        self._told_push: dict[str, dict[str, str]] = {}
         self._changed = asyncio.Event()
+        self._lock = asyncio.Lock()
 
     def put(self, wanted: DesiredState) -> int:
         """Want this from now on. Raises StaleGeneration, InvalidRequest for an unsafe name."""
@@ -53,14 +82,22 @@ class Desired:
                 "A later desired state is in force.",
                 details={"generation": self._wanted.generation},
             )
-        _require_names(wanted.repos)
+        _require_names(wanted)
         self._wanted = wanted
+        if wanted.limits is not None:
+            self._use_limits(wanted.limits)
         for repo in wanted.repos:
             known = self._repos.get(repo.name)
             if known is None or known.status != READY:
                 self._repos[repo.name] = _cloning(repo)
+        if wanted.workflow is not None and not _is_same(self._workflow, wanted.workflow):
+            self._workflow = workflow_report(wanted.workflow)
         self._changed.set()
         return wanted.generation
+
+    def _use_limits(self, limits: DesiredLimits) -> None:
+        self._max_cost_usd = limits.run_cost_usd
+        self._runs.limit_seconds = limits.run_seconds or LONGEST_RUN_SECONDS
 
     def report(self) -> DesiredReport:
         """What is there."""
@@ -72,6 +109,66 @@ class Desired:
             workflow=self._workflow,
         )
 
+    def facts(self) -> dict[str, Any]:
+        """What the agent is told of its place with every prompt: fields of `agents.base.Prompt`."""
+        wanted = self._wanted.repos if self._wanted else ()
+        pushed = {repo.name for repo in wanted if repo.auto_push}
+        return {
+            "workflow": self._workflows.facts,
+            "max_cost_usd": self._max_cost_usd,
+            "repos": tuple(
+                RepoFacts(
+                    name=one.name,
+                    folder=self._clones.folder_of(one.name),
+                    branch=one.current_active_branch,
+                    auto_push=one.name in pushed,
+                )
+                for one in self._repos.values()
+                if one.status == READY
+            ),
+        }
+
+    def ready(self, name: str) -> DesiredRepo:
+        """A wanted repository whose clone is there. Raises NotFound."""
+        wanted = self._wanted.repos if self._wanted else ()
+        found = next((one for one in wanted if one.name == name), None)
+        if found is None or not self._is_ready(name):
+            raise NotFound(f"The session has no repository '{name}' that is ready.")
+        return found
+
+    def _is_ready(self, name: str) -> bool:
+        known = self._repos.get(name)
+        return known is not None and known.status == READY
+
+    async def push(self, name: str) -> RepoPushed:
+        """Push the branch that a wanted repository's clone is on. Raises NotFound, GitFailed."""
+        found = self.ready(name)
+        done = await self._clones.push(name, found.branch)
+        report = await self._clones.describe(name, found.url)
+        return RepoPushed(
+            name=name,
+            branch=done.branch,
+            commit=done.commit,
+            pushed=done.news,
+            url=report.url,
+            default_branch=report.default_branch,
+        )
+
+    async def sign(self, run: str) -> None:
+        """Have what a run commits carry its sender's name, as its pushes use their login.
+
+        Where the platform does not say in time whose that is, the run goes on without.
+        """
+        wanted = self._wanted.repos if self._wanted else ()
+        try:
+            async with asyncio.timeout(SIGN_WITHIN_SECONDS):
+                with working_for(run):
+                    for repo in wanted:
+                        if self._is_ready(repo.name):
+                            await self._clones.sign(repo.name, repo.url)
+        except (RunnerError, OSError) as exc:
+            log.warning("commits keep the name that they carry: %s", exc or "nobody said in time")
+
     def say_confined(self, why_not: str | None) -> None:
         """Report whether the agent's processes are kept from the platform's files."""
         reason = "Confined" if why_not is None else "NotConfined"
@@ -81,13 +178,20 @@ class Desired:
         """Something that was waited for may be so: a run ended."""
         self._changed.set()
 
+    @asynccontextmanager
+    async def held(self) -> AsyncIterator[None]:
+        """Nothing is cloned or moved meanwhile."""
+        async with self._lock:
+            yield
+
     async def work(self) -> None:
         """Bring what is to what is wanted, for ever."""
         while True:
             await self._changed.wait()
             self._changed.clear()
             try:
-                await self._apply_wanted()
+                async with self._lock:
+                    await self._apply_wanted()
             except Exception as exc:
                 log.exception("desired state could not be applied, will retry at the next PUT")
                 self._say("ReposReconciled", False, "Internal", f"{type(exc).__name__}: {exc}")
@@ -97,12 +201,15 @@ class Desired:
         if wanted is None:
             return
         if self._applied is wanted:
-            await self._apply_model(wanted)  # all that waits for the end of a run
+            # All that waits for the end of a run.
+            await self._apply_model(wanted)
+            await self._apply_mcp_servers(wanted.mcp_servers)
+            await self._push_ready(wanted)
             return
         await self._apply_repos(wanted)
         await self._apply_workflow(wanted)
         await self._apply_model(wanted)
-        self._apply_mcp_servers(wanted.mcp_servers)
+        await self._apply_mcp_servers(wanted.mcp_servers)
         self._applied = wanted
         if self._wanted is wanted:
             self._observed = wanted.generation
@@ -116,11 +223,42 @@ class Desired:
             if repo.name not in there:
                 self._repos[repo.name] = await self._clones.bring(repo, wanted.work_branch)
         failed = [one.message for one in self._repos.values() if one.status == FAILED]
-        reason = "CloneFailed" if failed else "Reconciled"
+        said = [await self._clones.set_remote(one) for one in wanted.remotes]
+        failed += [message for message in said if message]
+        reason = "RepoReconciliationFailed" if failed else "Reconciled"
         self._say("ReposReconciled", not failed, reason, " ".join([*failed, *kept]))
         ready = {name for name, one in self._repos.items() if one.status == READY}
         if before is not None and ready != there:
             self._tell_agent(ready - there, there - ready)
+
+    async def _push_ready(self, wanted: DesiredState) -> None:
+        """Push what was committed, where that is wanted, once a run is over: as its sender."""
+        chosen = [one for one in wanted.repos if one.auto_push]
+        if not chosen or self._runs.active is not None:
+            return
+        failed, told = [], []
+        for repo in chosen:
+            if not self._is_ready(repo.name):
+                continue
+            try:
+                with working_for(self._runs.last_ended):
+                    done = await self._clones.push(repo.name, repo.branch)
+            except (RunnerError, OSError) as exc:
+                message = f"{repo.name} could not be pushed: {str(exc).rstrip('.')}."
+                failed.append(message)
+                told.append({"name": repo.name, "message": message})
+                continue
+            if done.news:
+                told.append({"name": done.name, "branch": done.branch, "commit": done.commit})
+        self._say("ReposPushed", not failed, "PushFailed" if failed else "Pushed", " ".join(failed))
+        # The events have the server read the condition: it must be there before them.
+        for one in told:
+            self._tell_pushed(one)
+
+    def _tell_pushed(self, value: dict[str, str]) -> None:
+        if value != self._told_push.get(value["name"]):
+            self._told_push[value["name"]] = value
+            self._runs.say({"type": Kind.CUSTOM, "name": REPO_PUSHED, "value": value})
 
     async def _remove_unwanted(self, names: set[str]) -> list[str]:
         kept = []
@@ -132,14 +270,21 @@ class Desired:
 
     async def _apply_workflow(self, wanted: DesiredState) -> None:
         if wanted.workflow is None:
+            if self._workflow is not None:
+                self._runs.note("The workflow was left; its instructions hold no longer.")
             self._workflow = None
+            self._workflows.leave()
             self._say("WorkflowReconciled", True, "NoneWanted")
             return
-        found = await self._clones.bring_workflow(wanted.workflow)
+        if self._workflow is not None and self._workflow.status == ACTIVE:
+            return  # put() has made another wish a report of its own
+        found = await self._workflows.bring(wanted.workflow)
         self._workflow = found
         is_active = found.status == ACTIVE
-        reason = "Reconciled" if is_active else "WorkflowFailed"
+        reason = "Reconciled" if is_active else "WorkflowReconciliationFailed"
         self._say("WorkflowReconciled", is_active, reason, found.message)
+        if not is_active:
+            self._runs.note(f"{found.message} Say so, and go on without it.")
 
     async def _apply_model(self, wanted: DesiredState) -> None:
         """Between runs only: a run is never broken for it."""
@@ -174,12 +319,22 @@ class Desired:
             message = f"{failure}. Free disk space; the runner goes on by itself."
             self._say("JournalWritable", False, "StorageFull", message)
 
-    def _apply_mcp_servers(self, wanted: Mapping[str, Any]) -> None:
-        if any(wanted.get(key) for key in ("custom", "disabled")):
-            message = f"The {self._runs.agent.framework} agent connects to no MCP servers."
-            self._say("McpServersApplied", False, "UnsupportedByAgent", message)
-        else:
+    async def _apply_mcp_servers(self, wanted: Mapping[str, Any]) -> None:
+        """Between runs only, as the agent may start its client anew for them."""
+        is_wanted = any(wanted.get(key) for key in ("custom", "disabled"))
+        if MCP not in self._runs.agent.features and not is_wanted:
             self._say("McpServersApplied", True, "NoneWanted")
+            return
+        if self._runs.active is not None:
+            message = "The MCP servers change when the run ends."
+            self._say("McpServersApplied", False, "RunActive", message)
+            return
+        try:
+            await self._runs.agent.use_mcp_servers(wanted)
+        except RunnerError as exc:
+            self._say("McpServersApplied", False, "UnsupportedByAgent", exc.sentence)
+            return
+        self._say("McpServersApplied", True, "Applied" if is_wanted else "NoneWanted")
 
     def _tell_agent(self, come: set[str], gone: set[str]) -> None:
         told = [
@@ -201,16 +356,35 @@ class Desired:
 
 
 def _cloning(repo: DesiredRepo) -> RepoReport:
-    return RepoReport(name=repo.name, url=without_credentials(repo.url), status=CLONING)
+    return RepoReport(name=repo.name, url=names.without_credentials(repo.url), status=CLONING)
 
 
-def _require_names(repos: tuple[DesiredRepo, ...]) -> None:
-    names = [repo.name for repo in repos]
-    wrong = [name for name in names if not NAME.fullmatch(name) or name.startswith(".")]
-    twice = len(set(names)) < len(names)
-    urls = [repo.url for repo in repos if repo.url.startswith("-") or "\0" in repo.url]
-    if wrong or twice or urls or len(names) > MOST_REPOS:
-        message = f"names of letters, digits, `._-`, each once, at most {MOST_REPOS}; a plain URL"
+def _is_same(known: WorkflowReport | None, wanted: DesiredWorkflow) -> bool:
+    """Whether that workflow is in force already; a failed one is tried again."""
+    if known is None or known.status != ACTIVE:
+        return False
+    source = names.without_credentials(wanted.git_url)
+    return (known.git_url, known.branch, known.path) == (source, wanted.branch, wanted.path)
+
+
+def _require_names(wanted: DesiredState) -> None:
+    """Raises InvalidRequest for what no command may see."""
+    repos = wanted.repos
+    called = [repo.name for repo in repos]
+    wrong = [name for name in called if not names.is_repo_name(name)]
+    wrong += [repo.url for repo in repos if repo.url.startswith("-") or "\0" in repo.url]
+    wrong += [repo.branch for repo in repos if repo.branch and not names.is_branch(repo.branch)]
+    for remote in wanted.remotes:
+        if not remote.path or not names.is_path(remote.path) or not names.is_branch(remote.branch):
+            wrong.append(remote.path)
+        if names.url_problem(remote.url) is not None:
+            wrong.append(remote.path)
+    if (flow := wanted.workflow) is not None:
+        wrong += [] if names.is_branch(flow.branch) and names.is_path(flow.path) else [flow.path]
+    if wrong or len(set(called)) < len(called) or len(called) > names.MOST_REPOS:
+        message = (
+            f"names of letters, digits, `._-`, each once, at most {names.MOST_REPOS}; a plain URL"
+        )
         raise InvalidRequest(
             "These repositories are not acceptable.",
             details={"fields": [{"field": "repos", "message": message}]},

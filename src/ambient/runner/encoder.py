@@ -9,7 +9,13 @@ from typing import Any, Final
 
 import msgspec
 
-from ambient.contract.events import MAX_RESULT_BYTES, Event, Kind
+from ambient.contract.events import (
+    MAX_RESULT_BYTES,
+    MOST_OUTPUT_TOLD,
+    TOOL_OUTPUT,
+    Event,
+    Kind,
+)
 from ambient.runner.blobs import BlobStore
 from ambient.runner.redactor import Redactor
 
@@ -55,7 +61,10 @@ class Encoder:
             opened = {"subagentRunId": event["subagentRunId"]} if "subagentRunId" in event else {}
             last = {"type": content, key: event[key], "delta": rest, **opened}
             return [*(self._pieces(last) if rest else ()), self._bytes(event)]
+        if kind == Kind.CUSTOM and event.get("name") == TOOL_OUTPUT:
+            return self._output(event)
         if kind == Kind.TOOL_CALL_RESULT:
+            self._redactor.flush(TOOL_OUTPUT + str(event["toolCallId"]))  # the result is the whole
             event = self._result(event)
         return [self._bytes(event)]
 
@@ -73,6 +82,8 @@ class Encoder:
 
     def is_large(self, event: Event) -> bool:
         """Whether encoding takes so long that it belongs into a thread."""
+        if event["type"] == Kind.CUSTOM and event.get("name") == TOOL_OUTPUT:
+            return len(str(event["value"].get("delta"))) > MAX_RESULT_BYTES // 4
         if event["type"] != Kind.TOOL_CALL_RESULT:
             return False
         content = event["content"]
@@ -88,6 +99,17 @@ class Encoder:
         if "timestamp" not in event:
             event["timestamp"] = self._stamp()
         return [_to_json(event)]
+
+    def _output(self, event: Event) -> list[bytes]:
+        """What a command puts out while it runs: of much, the end, cut after it was redacted."""
+        value = event["value"]
+        call = str(value["toolCallId"])
+        shown = self._redactor.feed(TOOL_OUTPUT + call, str(value["delta"]))
+        if not shown:
+            return []
+        if len(shown) > MOST_OUTPUT_TOLD:
+            shown = f"…{shown[-MOST_OUTPUT_TOLD:]}"
+        return [self._bytes({**event, "value": {"toolCallId": call, "delta": shown}})]
 
     def _is_plain_id(self, found: str) -> bool:
         """Whether an id holds no secret; remembered, as it comes with every delta."""

@@ -1,22 +1,23 @@
-"""git on the runner's own behalf: clones, branches, status. Local but for `clone`.
+"""git in the agent's clones: branches, status, check-outs. Nothing here uses a network or a login.
 
 Never asks anybody anything, ends by its deadline, and says what went wrong in a sentence without
 credentials in it.
 """
 
 import asyncio
-import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
-from ambient.contract.runner_api import GitStatus
+from ambient.contract.git import is_commit, without_credentials
+from ambient.contract.runner_api import FileStatus, GitStatus
 from ambient.runner.errors import RunnerError
 from ambient.runner.process import Processes
 
 LOCAL_SECONDS: Final = 30.0
+MOST_FILES: Final = 2_000
 CLONE_SECONDS: Final = 600.0
-_ENVIRONMENT: Final = {
+ENVIRONMENT: Final = {
     "GIT_TERMINAL_PROMPT": "0",
     "GIT_ASKPASS": "/bin/false",
     "SSH_ASKPASS": "/bin/false",
@@ -24,9 +25,6 @@ _ENVIRONMENT: Final = {
     "GIT_ALLOW_PROTOCOL": "https:http:ssh:git:file",
     "LC_ALL": "C.UTF-8",
 }
-_TOKENS: Final = (("https://github.com", "GITHUB_TOKEN"), ("https://gitlab.com", "GITLAB_TOKEN"))
-_HELPER: Final = '!f() { echo username=x-access-token; echo "password=$%s"; }; f'
-_CREDENTIALS: Final = re.compile(r"(\w+://)[^/@\s]*@")
 
 
 class GitFailed(RunnerError):
@@ -36,45 +34,39 @@ class GitFailed(RunnerError):
 
 
 class Git:
-    """Runs git. clean: takes known secrets out of what git says."""
+    """Runs git where the agent works, confined like the agent. clean: takes known secrets out of
+    what git says."""
 
-    def __init__(
-        self, processes: Processes, environ: Mapping[str, str], clean: Callable[[str], str]
-    ) -> None:
+    def __init__(self, processes: Processes, clean: Callable[[str], str]) -> None:
         self._processes = processes
         self._clean = clean
-        self._helpers = [
-            f"credential.{host}.helper={_HELPER % name}"
-            for host, name in _TOKENS
-            if environ.get(name)
-        ]
 
-    async def run(self, *args: str, folder: Path) -> str:
-        """What git says of a clone. Raises GitFailed, also past the deadline."""
-        return await self._run(args, folder, LOCAL_SECONDS)
+    async def run(self, *args: str, folder: Path, to: int | None = None) -> str:
+        """What git says of a clone. to: where its stdout goes instead, a descriptor. Raises
+        GitFailed, also past the deadline."""
+        return await self._run(args, folder, LOCAL_SECONDS, to)
 
     async def _run(
-        self, args: Sequence[str], folder: Path, limit_seconds: float, *, is_ours: bool = False
+        self, args: Sequence[str], folder: Path, limit_seconds: float, to: int | None = None
     ) -> str:
-        settings = [part for one in self._helpers for part in ("-c", one)]
-        more = {**_ENVIRONMENT, "GIT_CEILING_DIRECTORIES": str(folder.parent)}
-        command = ["git", *settings, *args]
+        more = {**ENVIRONMENT, "GIT_CEILING_DIRECTORIES": str(folder.parent)}
         try:
             async with asyncio.timeout(limit_seconds):
-                ended = await self._processes.run(command, cwd=folder, more=more, is_ours=is_ours)
+                ended = await self._processes.run(["git", *args], cwd=folder, more=more, to=to)
         except TimeoutError as exc:
             raise GitFailed(f"git {args[0]} took longer than {limit_seconds:g} seconds") from exc
         except OSError as exc:
             raise GitFailed(f"git cannot be started: {exc.strerror}") from exc
         output = ended.output.decode(errors="replace")
         if ended.exit_code:
-            raise GitFailed(self._reason(output) or f"git {args[0]} failed")
+            raise GitFailed(self._clean(reason(output)) or f"git {args[0]} failed")
         return output
 
-    async def clone(self, url: str, folder: Path) -> None:
-        """Clone into `folder`, which must not exist; nothing is checked out yet."""
-        args = ("clone", "--no-checkout", "--", url, str(folder))
-        await self._run(args, folder.parent, CLONE_SECONDS, is_ours=True)
+    async def clone_here(self, url: str, folder: Path) -> None:
+        """Clone from this machine into `folder`, which must not exist; nothing is checked out."""
+        await self._processes.confine_anew()
+        args = ("clone", "-q", "--no-checkout", "--no-hardlinks", "--", url, str(folder))
+        await self._run(args, folder.parent, CLONE_SECONDS)
 
     async def check_out(self, folder: Path, branch: str, work_branch: str | None) -> None:
         """Put the work branch on top of `branch` (empty: the repository's default one), or on
@@ -82,6 +74,9 @@ class Git:
 
         Raises GitFailed: there is no such branch.
         """
+        if is_commit(branch) and work_branch is None:
+            await self.run("checkout", "--detach", branch, folder=folder)
+            return
         branch = branch or await self.default_branch(folder) or "main"
         remote = await self.remote_branches(folder)
         if not remote:
@@ -125,6 +120,14 @@ class Git:
         except GitFailed:
             return ""
 
+    async def setting(self, folder: Path, key: str, *, everywhere: bool = False) -> str:
+        """A setting of this clone, or of any of its configurations; empty: not set."""
+        where = () if everywhere else ("--local",)
+        try:
+            return (await self.run("config", *where, key, folder=folder)).strip()
+        except GitFailed:
+            return ""
+
     async def is_saved(self, folder: Path) -> bool:
         """Whether a clone holds nothing that exists nowhere else."""
         changed = await self.run("status", "--porcelain", folder=folder)
@@ -135,8 +138,9 @@ class Git:
         """What GET /content/git-status says of a folder that is a repository, or is none."""
         if not await asyncio.to_thread((folder / ".git").exists):
             return GitStatus()
-        changed = await self.run("status", "--porcelain", "--untracked-files=all", folder=folder)
-        marks = [line[:2] for line in changed.splitlines()]
+        asked = ("status", "--porcelain", "-z", "--untracked-files=all")
+        files = _files(await self.run(*asked, folder=folder))
+        marks = [one.status for one in files]
         added, removed = await self._lines(folder)
         url = without_credentials(await self.origin(folder))
         return GitStatus(
@@ -148,9 +152,16 @@ class Git:
             files_added=sum("?" in mark or "A" in mark for mark in marks),
             files_removed=sum("D" in mark for mark in marks),
             uncommitted_files=len(marks),
+            unpushed_commits=await self._unpushed(folder),
             total_added=added,
             total_removed=removed,
+            files=tuple(files[:MOST_FILES]),
         )
+
+    async def _unpushed(self, folder: Path) -> int:
+        """Commits of branches, tags and HEAD that no branch of a remote has."""
+        chosen = ("--exclude=refs/stash", "--all", "--not", "--remotes")
+        return int(await self.run("rev-list", "--count", *chosen, folder=folder))
 
     async def _lines(self, folder: Path) -> tuple[int, int]:
         """Lines added and removed against the last commit, if there is one."""
@@ -162,14 +173,20 @@ class Git:
         counted = [row for row in rows if len(row) == 3 and row[0].isdigit()]
         return sum(int(row[0]) for row in counted), sum(int(row[1]) for row in counted)
 
-    def _reason(self, output: str) -> str:
-        """What git said was wrong, in a line."""
-        said = [line.strip() for line in output.splitlines() if line.strip()]
-        fatal = [line for line in said if line.startswith(("fatal:", "error:", "remote:"))]
-        found = "; ".join((fatal or said)[-2:])
-        return self._clean(without_credentials(found))
+
+def _files(text: str) -> list[FileStatus]:
+    """What `git status --porcelain -z` lists."""
+    parts = iter(text.split("\0"))
+    found = []
+    for part in parts:
+        if len(part) > len("XY "):
+            old = next(parts, "") if part[0] in "RC" else ""
+            found.append(FileStatus(path=part[3:], status=part[:2], old_path=old))
+    return found
 
 
-def without_credentials(url: str) -> str:
-    """A URL, or a text with some, without user names and passwords in it."""
-    return _CREDENTIALS.sub(r"\1", url)
+def reason(output: str) -> str:
+    """What git said was wrong, in a line, without credentials."""
+    said = [line.strip() for line in output.splitlines() if line.strip()]
+    fatal = [line for line in said if line.startswith(("fatal:", "error:", "remote:", "!"))]
+    return without_credentials("; ".join((fatal or said)[-2:]))

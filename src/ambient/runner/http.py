@@ -4,7 +4,7 @@ A web framework would do, but importing one costs a tenth of the runner's memory
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, MutableMapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, MutableMapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
@@ -50,19 +50,22 @@ class Request:
 
     async def body(self, limit: int = MAX_BODY_BYTES) -> bytes:
         """The whole body. Raises BodyTooLarge."""
-        parts: list[bytes] = []
+        return b"".join([part async for part in self.stream(limit)])
+
+    async def stream(self, limit: int) -> AsyncIterator[bytes]:
+        """The body while it comes. Raises BodyTooLarge, MalformedRequest for half of one."""
         size = 0
         more = True
         while more:
             message = await self._receive()
             if message["type"] == "http.disconnect":
                 raise MalformedRequest("The caller left before its request was complete.")
-            parts.append(message.get("body", b""))
-            size += len(parts[-1])
+            part: bytes = message.get("body", b"")
+            size += len(part)
             if size > limit:
                 raise BodyTooLarge(f"The body is larger than {limit} bytes.")
             more = message.get("more_body", False)
-        return b"".join(parts)
+            yield part
 
     async def json(self, limit: int = MAX_BODY_BYTES) -> Any:
         """The body as JSON; an empty one is an empty object. Raises MalformedRequest."""

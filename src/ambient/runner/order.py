@@ -25,6 +25,8 @@ class ResumeEntry(Wire):
     interrupt_id: str
     status: Literal["resolved", "cancelled"]
     payload: Any = None
+    metadata: dict[str, Any] | None = None
+    """Who gave it, as the server says."""
 
 
 class RunOrder(Wire):

@@ -6,7 +6,7 @@ disk or the runner's end, and always with what it opened closed and one terminal
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -91,7 +91,15 @@ class Runs:
         self._seen: set[str] = set()
         self._notes: list[str] = []
         self.active: Run | None = None
+        self.last_ended = ""
+        """The run of this process that ended last; empty: none did."""
         self.on_idle: Callable[[], None] = lambda: None
+        self.facts: Callable[[], Mapping[str, Any]] = dict
+        """Fields of Prompt that say what is in place."""
+        self.prepare_for: Callable[[str], Awaitable[None]] = _nothing
+        """Told the id of a run before its agent is; raises nothing."""
+        self.limit_seconds = settings.limit_seconds
+        """How long a run may take, from the next one on."""
         journal.on_failure = self._storage_failed
 
     @property
@@ -108,6 +116,12 @@ class Runs:
 
     def prepare(self) -> None:
         """Make the agent, so that what is wrong with it shows at the start. Raises Unsupported."""
+        self._agent = self._make_agent()
+
+    async def renew_agent(self) -> None:
+        """Make the agent anew, for files that came after it. No run is active."""
+        if self._agent is not None:
+            await self._agent.close()
         self._agent = self._make_agent()
 
     def note(self, text: str) -> None:
@@ -150,7 +164,7 @@ class Runs:
         self._runs[run_id] = self.active = run
         for answer in answers:
             self._interrupts.pop(str(answer.interrupt.get("id")), None)
-        full = Prompt(**prompt, answers=answers)
+        full = Prompt(**prompt, answers=answers, **self.facts())
         self._tools.group.create_task(self._carry_out(run, recorder, full))
         return run, True
 
@@ -191,6 +205,7 @@ class Runs:
             "notes": tuple(notes),
             "history": handover.history,
             "rollback": handover.rollback,
+            "rules": handover.rules,
             "props": order.forwarded_props if isinstance(order.forwarded_props, Mapping) else {},
         }
 
@@ -231,7 +246,7 @@ class Runs:
     async def _carry_out(self, run: Run, recorder: Recorder, prompt: Prompt) -> None:
         """See a run to its end."""
         work = self._tools.group.create_task(self._consume(recorder, prompt))
-        limit = self._settings.limit_seconds
+        limit = self.limit_seconds
         await asyncio.wait({work, run.stop}, timeout=limit, return_when=asyncio.FIRST_COMPLETED)
         if work.done():
             terminal = work.result()
@@ -239,7 +254,9 @@ class Runs:
             terminal = run.stop.result() if run.stop.done() else _too_long(limit)
             work.cancel()
             await asyncio.wait({work}, timeout=self._settings.end_within_seconds)
-            if not work.done():
+            if work.done():
+                terminal = {**self.agent.leftover(), **terminal}
+            else:
                 self._agent = None
                 terminal = _stuck(self._settings.end_within_seconds)
         self._end(run, recorder, terminal)
@@ -256,6 +273,7 @@ class Runs:
             log.exception("the end of run %s could not be written", run.id)
             run.last = self._journal.next - 1
         self.active = None
+        self.last_ended = run.id
         self._journal.wake()
         run.over.set()
         self.on_idle()
@@ -265,17 +283,19 @@ class Runs:
         try:
             return await self._listen(recorder, prompt)
         except StorageUnavailable as exc:
-            return _failed(f"{exc.sentence}. Free disk space, then send the message again.")
+            why = f"{exc.sentence}. Free disk space, then send the message again."
         except RunnerError as exc:
-            return _failed(exc.sentence)
+            why = exc.sentence
         except Exception as exc:
             log.exception("the agent failed")
-            return _failed(
+            why = (
                 f"The agent failed: {type(exc).__name__}: {exc}. Send the message again; "
                 "if it fails the same way, start the session anew."
             )
+        return {**self.agent.leftover(), **_failed(why)}
 
     async def _listen(self, recorder: Recorder, prompt: Prompt) -> Event:
+        await self.prepare_for(prompt.run_id)
         async with aclosing(self.agent.answer(prompt)) as events:
             async for event in events:
                 if event["type"] in TERMINAL:
@@ -310,6 +330,10 @@ class Tools:
     def stamp(self) -> int:
         """The timestamp of an event."""
         return milliseconds(self.clock)
+
+
+async def _nothing(_: str) -> None:
+    pass
 
 
 _SPOKEN: Final = frozenset({"user", "system", "developer", "assistant"})

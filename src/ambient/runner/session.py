@@ -6,8 +6,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import Final, NoReturn
 
-from ambient.contract.launch import LaunchSpec
+from ambient.contract.launch import ENTRY_POINTS, LaunchSpec
 from ambient.runner.agents.base import Agent, Surroundings
+from ambient.runner.backend import Backend
 from ambient.runner.blobs import BlobStore
 from ambient.runner.clones import Clones
 from ambient.runner.confine import Confinement
@@ -15,13 +16,29 @@ from ambient.runner.desired import Desired
 from ambient.runner.errors import Unsupported
 from ambient.runner.git import Git
 from ambient.runner.journal import Journal
+from ambient.runner.logins import Logins
+from ambient.runner.mirrors import Mirrors, MirrorSettings
+from ambient.runner.platform import PlatformTools
 from ambient.runner.process import Processes, child_environment
 from ambient.runner.redactor import Redactor, SecretValues
-from ambient.runner.runs import LONGEST_RUN_SECONDS, Runs, RunSettings, Tools
+from ambient.runner.runs import Runs, RunSettings, Tools
+from ambient.runner.snapshot import Stock
+from ambient.runner.workflows import Workflows
 from ambient.runner.workspace import Workspace
 
-BUILT_IN: Final = {"demo": "ambient.runner.agents.demo"}
-ENTRY_POINTS: Final = "ambient.agents"
+BUILT_IN: Final = {
+    "demo": "ambient.runner.agents.demo",
+    "claude-agent-sdk": "ambient.runner.agents.claude",
+    "http": "ambient.runner.agents.remote",
+    "langgraph": "ambient.runner.agents.langgraph",
+    "pydantic-ai": "ambient.runner.agents.pydantic_ai",
+}
+NEEDS: Final = {
+    "claude-agent-sdk": ("claude_agent_sdk", "claude"),
+    "langgraph": ("ag_ui_langgraph", "langgraph"),
+    "pydantic-ai": ("pydantic_ai", "pydantic-ai"),
+}
+"""Runner type → the package that it needs, and the extra that brings it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,10 +47,12 @@ class Session:
 
     launch: LaunchSpec
     workspace: Workspace
+    stock: Stock
     runs: Runs
     processes: Processes
     git: Git
     clones: Clones
+    workflows: Workflows
     desired: Desired
 
 
@@ -47,17 +66,24 @@ class Ground:
     tools: Tools
     crash: Callable[[int], NoReturn]
     environ: Mapping[str, str]
+    bot_token: str | None = None
+    """Used where the token's file is missing."""
 
 
 def open_session(ground: Ground, launch: LaunchSpec) -> Session:
     """Build the parts of a session. Raises Unsupported: there is no agent of its type here."""
     root = Path(launch.workspace)
     workspace = Workspace(root)
+    stock = Stock(root, ground.tools.clock)
     workspace.prepare()
     ground.values.add(*launch.secret_env.values())
     secrets = (Path(launch.digests_file), Path(launch.bot_token_file))
     confinement = Confinement.around(root, Path(launch.state_dir), secrets)
     processes = Processes(root, child_environment(ground.environ, launch), confinement)
+    processes.look_around = lambda: Confinement.around(root, Path(launch.state_dir), secrets)
+
+    backend = Backend(launch, ground.tools.clock, ground.bot_token)
+    platform = PlatformTools(launch, backend, ground.tools.clock)
 
     def make_agent() -> Agent:
         around = Surroundings(
@@ -67,12 +93,14 @@ def open_session(ground: Ground, launch: LaunchSpec) -> Session:
             clock=ground.tools.clock,
             new_id=ground.tools.new_id,
             crash=ground.crash,
+            group=ground.tools.group,
+            say=runs.say,
+            platform=platform,
         )
         return load_agent(launch.runner_type, around)
 
-    limit = launch.timeout_seconds or LONGEST_RUN_SECONDS
     runs = Runs(
-        RunSettings(thread=launch.session, limit_seconds=limit),
+        RunSettings(thread=launch.session),
         journal=ground.journal,
         blobs=ground.blobs,
         values=ground.values,
@@ -80,27 +108,50 @@ def open_session(ground: Ground, launch: LaunchSpec) -> Session:
         tools=ground.tools,
     )
     runs.prepare()
-    git = Git(processes, launch.secret_env, Redactor(ground.values).clean)
-    clones = Clones(root, git, ground.tools.clock.now)
-    desired = Desired(clones, runs, ground.tools.clock, launch.model)
+    git = Git(processes, Redactor(ground.values).clean)
+    clones = Clones(root, git, _mirrors(ground, launch, processes, backend), ground.tools.clock.now)
+    workflows = Workflows(root, clones, ground.tools.clock.now)
+    desired = Desired(clones, workflows, runs, ground.tools.clock, launch)
     desired.say_confined(confinement.why_not)
     runs.on_idle = desired.look_again
+    runs.facts = desired.facts
+    runs.prepare_for = desired.sign
     return Session(
         launch=launch,
         workspace=workspace,
+        stock=stock,
         runs=runs,
         processes=processes,
         git=git,
         clones=clones,
+        workflows=workflows,
         desired=desired,
+    )
+
+
+def _mirrors(ground: Ground, launch: LaunchSpec, processes: Processes, backend: Backend) -> Mirrors:
+    settings = MirrorSettings(
+        folder=Path(launch.git_cache or f"{launch.state_dir}/git-cache"),
+        limit_bytes=launch.git_cache_mib << 20,
+        ca_bundle=launch.ca_bundle,
+    )
+    theirs = {*launch.env, *launch.secret_env}
+    return Mirrors(
+        settings,
+        processes,
+        Logins(
+            Backend(launch, ground.tools.clock, ground.bot_token), ground.values, launch.secret_env
+        ),
+        environ={name: value for name, value in ground.environ.items() if name not in theirs},
+        clean=Redactor(ground.values).clean,
+        clock=ground.tools.clock,
     )
 
 
 def load_agent(runner_type: str, around: Surroundings) -> Agent:
     """The agent of that runner type, built in or an entry point. Raises Unsupported."""
     if runner_type in BUILT_IN:
-        found: Agent = import_module(BUILT_IN[runner_type]).create(around)
-        return found
+        return _built_in(runner_type, around)
     metadata = import_module("importlib.metadata")  # costs a megabyte: only when it is needed
     points = {one.name: one for one in metadata.entry_points(group=ENTRY_POINTS)}
     if runner_type not in points:
@@ -110,3 +161,17 @@ def load_agent(runner_type: str, around: Surroundings) -> Agent:
         )
     agent: Agent = points[runner_type].load()(around)
     return agent
+
+
+def _built_in(runner_type: str, around: Surroundings) -> Agent:
+    package, extra = NEEDS.get(runner_type, ("", ""))
+    try:
+        found: Agent = import_module(BUILT_IN[runner_type]).create(around)
+    except ModuleNotFoundError as exc:
+        if not package or exc.name not in (package, "ag_ui"):
+            raise
+        raise Unsupported(
+            f"The {runner_type} agent is not installed here.",
+            hint=f"Install it with: pip install 'ambient[{extra}]'",
+        ) from exc
+    return found

@@ -5,22 +5,24 @@ first and then asked where it is, so a link that is swapped in between gains not
 """
 
 import asyncio
+import errno
 import os
 import secrets
 import stat
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
-from typing import Final
+from typing import IO, Final
 
 from ambient.contract.names import WORKSPACE_DIRS
 from ambient.contract.runner_api import FileEntry, FileList
 from ambient.runner.clock import rfc3339
-from ambient.runner.errors import FileMissing, InvalidPath
+from ambient.runner.errors import FileMissing, InvalidPath, StorageUnavailable
 
 MAX_ENTRIES: Final = 5_000
 PIECE_BYTES: Final = 256 << 10
+_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 class Workspace:
@@ -55,6 +57,13 @@ class Workspace:
     async def write(self, path: str, data: bytes) -> None:
         """Replace a file, or make it and its folders. A reader sees the old or the new one."""
         await asyncio.to_thread(self._write, path, data)
+
+    async def receive(self, path: str, chunks: AsyncIterator[bytes]) -> None:
+        """The same with content that is still coming; nothing is replaced before all is there."""
+        with ExitStack() as opened:
+            file = await asyncio.to_thread(opened.enter_context, self._replacing(path))
+            async for chunk in chunks:
+                await asyncio.to_thread(file.write, chunk)
 
     async def delete(self, path: str) -> None:
         """Remove a file or a link; a folder is refused."""
@@ -91,6 +100,12 @@ class Workspace:
         return fd, size
 
     def _write(self, path: str, data: bytes) -> None:
+        with self._replacing(path) as file:
+            file.write(data)
+
+    @contextmanager
+    def _replacing(self, path: str) -> Iterator[IO[bytes]]:
+        """A new file, which takes the place of the one at `path` if nothing is raised inside."""
         *above, name = _parts(path) or [""]
         if not name:
             raise InvalidPath("A path is needed.")
@@ -100,9 +115,10 @@ class Workspace:
                 raise InvalidPath(f"{path} is a folder, not a file.")
             if mode is not None and stat.S_ISLNK(mode):
                 self._require_target_inside(fd, name, path)
-            fresh = f".{name[:64]}.{secrets.token_hex(6)}"
+            fresh = f".{os.fsdecode(os.fsencode(name)[:64])}.{secrets.token_hex(6)}"
             try:
-                _write_new(fd, fresh, data, mode)
+                with _new(fd, fresh, mode) as file:
+                    yield file
                 os.replace(fresh, name, src_dir_fd=fd, dst_dir_fd=fd)
             finally:
                 with suppress(FileNotFoundError):
@@ -192,6 +208,10 @@ def _translated(path: str) -> Iterator[None]:
     except NotADirectoryError as exc:
         raise FileMissing(f"There is no folder {path}.") from exc
     except OSError as exc:
+        if exc.errno in _FULL:
+            raise StorageUnavailable(
+                f"{path} was not written: the disk is full.", hint="Free disk space, then retry."
+            ) from exc
         raise InvalidPath(f"{path} cannot be used: {exc.strerror}.") from exc
 
 
@@ -209,11 +229,10 @@ def _mode(folder: int, name: str) -> int | None:
         return None
 
 
-def _write_new(folder: int, name: str, data: bytes, mode: int | None) -> None:
+def _new(folder: int, name: str, mode: int | None) -> IO[bytes]:
     bits = stat.S_IMODE(mode) if mode is not None and stat.S_ISREG(mode) else 0o644
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
-    with os.fdopen(os.open(name, flags, bits, dir_fd=folder), "wb") as file:
-        file.write(data)
+    return os.fdopen(os.open(name, flags, bits, dir_fd=folder), "wb")
 
 
 def _read_all(fd: int) -> bytes:
@@ -224,12 +243,13 @@ def _read_all(fd: int) -> bytes:
 def _entry(folder: int, name: str, parts: list[str]) -> FileEntry | None:
     """One entry; None: it went while we looked. A link shows what it points to, if anything."""
     try:
-        found = os.stat(name, dir_fd=folder)
-    except OSError:
-        try:
-            found = os.stat(name, dir_fd=folder, follow_symlinks=False)
-        except FileNotFoundError:
-            return None
+        found = os.stat(name, dir_fd=folder, follow_symlinks=False)
+    except FileNotFoundError:
+        return None
+    is_link = stat.S_ISLNK(found.st_mode)
+    if is_link:
+        with suppress(OSError):
+            found = os.stat(name, dir_fd=folder)
     is_dir = stat.S_ISDIR(found.st_mode)
     return FileEntry(
         name=name,
@@ -237,4 +257,5 @@ def _entry(folder: int, name: str, parts: list[str]) -> FileEntry | None:
         is_dir=is_dir,
         size=0 if is_dir else found.st_size,
         modified_at=rfc3339(datetime.fromtimestamp(found.st_mtime, UTC)),
+        is_link=is_link,
     )

@@ -6,28 +6,44 @@ of event that a real agent does. One directive a line; `HELP` lists them.
 
 import json
 import re
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 from typing import Any, Final
 
 from ambient.contract.events import Event, Kind
+from ambient.contract.permission import (
+    ALLOW,
+    ALLOW_ALWAYS,
+    DENY,
+    GRANTS,
+    RULE,
+    choice_of,
+    is_for_session,
+    is_yes,
+)
 from ambient.contract.runner_api import INTERRUPTS, LIVE_MODEL, ROLLBACK, TASKS
-from ambient.runner.agents.base import Answer, Prompt, Surroundings
-from ambient.runner.errors import NotFound, RunnerError
+from ambient.runner.agents.base import Answer, Outcome, PlainAgent, Prompt, Surroundings
+from ambient.runner.agents.demo_asking import form_of, one_of, question_of, script_of, text_of
+from ambient.runner.agents.demo_files import Act, FileTools, Result
+from ambient.runner.agents.demo_pace import Pace
+from ambient.runner.agents.live_output import PACE_SECONDS, LiveOutput
+from ambient.runner.errors import RunnerError
 from ambient.runner.workspace import Workspace
 
 HELP: Final = """I am the demo agent. I need no key, and I really do what these lines say:
 
 - `say TEXT`, `think TEXT`
-- `write PATH: CONTENT`, `read PATH`, `run COMMAND`
+- `write PATH: CONTENT`, `edit PATH: OLD => NEW`, `read PATH`, `search WORD`, `run COMMAND`
 - `todo A; B; C`
-- `ask QUESTION | OPTION | OPTION`
+- `ask QUESTION | OPTION | OPTION`, `form QUESTION | FIELD | FIELD: A, B | SEVERAL*: A, B`
+- `permit COMMAND` (asks before it runs it)
 - `subagent NAME: DIRECTIVE`
+- `tool NAME {JSON}` (one of its own on the platform, such as list_sessions)
 - `sleep SECONDS`, `emit N [PER_SECOND]`
 - `fail MESSAGE`, `crash`
 """
 QUESTION_TOOL: Final = "AskUserQuestion"
 _WORDS: Final = re.compile(r"\S+\s*|\s+")
-_TICKS_PER_SECOND: Final = 50
 _NOTHING: Final[tuple[Event, ...]] = ()
 Events = AsyncGenerator[Event, None]
 
@@ -41,7 +57,7 @@ def create(around: Surroundings) -> "DemoAgent":
     return DemoAgent(around)
 
 
-class DemoAgent:
+class DemoAgent(PlainAgent):
     """See the module."""
 
     framework = "demo"
@@ -50,27 +66,36 @@ class DemoAgent:
     def __init__(self, around: Surroundings) -> None:
         self._around = around
         self._new_id = around.new_id
-        self._files = Workspace(around.workspace)
+        self._files = FileTools(Workspace(around.workspace), self._command)
+        self._told = ""
+        self._permitted: set[str] = set()
         self._directives: dict[str, Callable[[str], Events]] = {
             "say": self._say,
             "think": self._think,
-            "write": self._write,
-            "read": self._read,
+            "write": lambda text: self._tool(*self._files.write(text)),
+            "edit": lambda text: self._tool(*self._files.edit(text)),
+            "read": lambda text: self._tool(*self._files.read(text)),
+            "search": lambda text: self._tool(*self._files.search(text)),
             "run": self._run,
             "todo": self._todo,
             "sleep": self._sleep,
             "emit": self._emit,
             "subagent": self._subagent,
+            "tool": self._platform_tool,
             "crash": self._crash,
         }
 
     async def answer(self, prompt: Prompt) -> Events:
         """Follow the rest of a script that was waiting, then the new messages' lines."""
         lines: list[str] = []
+        if prompt.rules is not None:
+            self._permitted = {str(one["grants"]) for one in prompt.rules}
+        async for event in self._instructed(prompt):
+            yield event
         for answer in prompt.answers:
             async for event in self._answered(answer):
                 yield event
-            lines += _rest_of_script(answer)
+            lines += script_of(answer)
         said = [line for message in prompt.messages for line in _lines(message)]
         if not prompt.answers and not any(self._parse(line) for line in said):
             said = []
@@ -87,25 +112,19 @@ class DemoAgent:
     async def switch_model(self, model: str) -> None:
         """It has none, so any will do."""
 
-    def tasks(self) -> Sequence[Event]:
-        """It does nothing in the background."""
-        return ()
-
-    async def stop_task(self, task: str) -> None:
-        """There are none."""
-        raise NotFound("There is no such task.")
-
-    async def task_output(self, task: str) -> Sequence[Any]:
-        """There are none."""
-        raise NotFound("There is no such task.")
-
-    async def close(self) -> None:
-        """Nothing is held."""
+    async def _instructed(self, prompt: Prompt) -> Events:
+        """Show what a workflow asks of the agent, when it is new; a real agent just obeys."""
+        workflow = prompt.workflow
+        told = workflow.system_prompt if workflow else ""
+        if told and workflow and told != self._told:
+            async for event in self._think(f"The workflow {workflow.name} tells me: {told}"):
+                yield event
+        self._told = told
 
     def _parse(self, line: str) -> tuple[str, str] | None:
         """A line's directive and what follows it; None: it is none."""
         word, _, rest = line.strip().partition(" ")
-        known = word in self._directives or word in ("ask", "fail")
+        known = word in self._directives or word in ("ask", "form", "permit", "fail")
         return (word, rest.strip()) if known and (rest.strip() or word == "crash") else None
 
     def _follow(self, line: str, rest: list[str]) -> Events:
@@ -113,8 +132,10 @@ class DemoAgent:
         if found is None:
             return self._say(f"I do not know what to do with: {line}")
         word, text = found
-        if word == "ask":
-            return self._ask(text, rest)
+        if word in ("ask", "form"):
+            return self._ask(text, rest, form=word == "form")
+        if word == "permit":
+            return self._run(text) if text in self._permitted else self._permit(text, rest)
         if word == "fail":
             return self._fail(text)
         return self._directives[word](text)
@@ -122,7 +143,7 @@ class DemoAgent:
     async def _say(self, text: str) -> Events:
         message = self._new_id()
         yield {"type": Kind.TEXT_MESSAGE_START, "messageId": message, "role": "assistant"}
-        for word in _WORDS.findall(text):
+        for word in _WORDS.findall(text.replace("\\n", "\n")):
             yield {"type": Kind.TEXT_MESSAGE_CONTENT, "messageId": message, "delta": word}
         yield {"type": Kind.TEXT_MESSAGE_END, "messageId": message}
 
@@ -139,29 +160,52 @@ class DemoAgent:
         yield {"type": Kind.REASONING_MESSAGE_END, "messageId": message}
         yield {"type": Kind.REASONING_END, "messageId": span}
 
-    def _write(self, text: str) -> Events:
-        path, _, content = text.partition(":")
-        content = content.removeprefix(" ").replace("\\n", "\n")
+    async def _run(self, text: str) -> Events:
+        """A command whose output is told while it runs."""
+        call = self._new_id()
+        for event in _call(call, "Bash", {"command": text}):
+            yield event
+        async for event in self._streamed(call, text):
+            yield event
 
-        async def write() -> tuple[str, dict[str, Any]]:
-            await self._files.write(path.strip(), content.encode())
-            return f"Wrote {len(content.encode())} bytes to {path.strip()}.", {}
+    async def _streamed(self, call: str, text: str) -> Events:
+        clock = self._around.clock
+        began = clock.monotonic()
+        live = LiveOutput(call, began)
+        content = ""
+        metadata: dict[str, Any] = {"isError": True}
+        try:
+            command = self._around.commands.stream(
+                ["/bin/sh", "-c", text], pace_seconds=PACE_SECONDS
+            )
+            async with aclosing(command) as parts:
+                async for part in parts:
+                    if isinstance(part, Outcome):
+                        content, metadata = _told(part)
+                    elif event := live.take(part, clock.monotonic()):
+                        yield event
+        except OSError as exc:
+            content = str(exc)
+        metadata["durationMs"] = round((clock.monotonic() - began) * 1000)
+        yield self._result(call, content, metadata)
 
-        return self._tool("Write", {"file_path": path.strip(), "content": content}, write)
+    async def _command(self, text: str) -> Result:
+        return _told(await self._around.commands.run(["/bin/sh", "-c", text]))
 
-    def _read(self, text: str) -> Events:
-        async def read() -> tuple[str, dict[str, Any]]:
-            return (await self._files.read(text)).decode(errors="replace"), {}
+    def _platform_tool(self, text: str) -> Events:
+        name, _, given = text.partition(" ")
 
-        return self._tool("Read", {"file_path": text}, read)
+        async def use() -> tuple[str, dict[str, Any]]:
+            from ambient.tools.steps import ToolFailed  # noqa: PLC0415  only where it is used
 
-    def _run(self, text: str) -> Events:
-        async def run() -> tuple[str, dict[str, Any]]:
-            ended = await self._around.commands.run(["/bin/sh", "-c", text])
-            failed = {"exitCode": ended.exit_code, "isError": ended.exit_code != 0}
-            return ended.output.decode(errors="replace"), failed
+            try:
+                arguments = json.loads(given or "{}")
+                found = await self._around.platform.use(name, arguments)
+            except (ToolFailed, ValueError, TypeError) as exc:
+                return str(exc), {"isError": True}
+            return json.dumps(found), {}
 
-        return self._tool("Bash", {"command": text}, run)
+        return self._tool(f"mcp__ambient__{name}", {"arguments": given}, use)
 
     def _todo(self, text: str) -> Events:
         items = [item.strip() for item in text.split(";") if item.strip()]
@@ -179,7 +223,7 @@ class DemoAgent:
         self,
         name: str,
         arguments: dict[str, Any],
-        act: Callable[[], Awaitable[tuple[str, dict[str, Any]]]],
+        act: Act,
     ) -> Events:
         """A tool call as a real agent makes one: call, arguments, then what came of it."""
         call = self._new_id()
@@ -216,7 +260,7 @@ class DemoAgent:
         count, _, rate = text.partition(" ")
         message = self._new_id()
         yield {"type": Kind.TEXT_MESSAGE_START, "messageId": message, "role": "assistant"}
-        pace = _Pace(_number(rate), self._around) if rate else None
+        pace = Pace(_number(rate), self._around) if rate else None
         for number in range(1, int(_number(count)) + 1):
             if pace:
                 await pace.wait(number)
@@ -254,32 +298,61 @@ class DemoAgent:
             yield event
         self._around.crash(int(_number(text or "70")))
 
-    async def _ask(self, text: str, rest: list[str]) -> Events:
+    async def _ask(self, text: str, rest: list[str], *, form: bool) -> Events:
         """Ask, and end the run: the rest of the script travels in the question."""
-        question, *options = [part.strip() for part in text.split("|")]
+        question, *parts = [part.strip() for part in text.split("|")]
         call = self._new_id()
-        for event in _call(call, QUESTION_TOOL, _question(question, options)):
+        for event in _call(call, QUESTION_TOOL, question_of(question, [] if form else parts)):
             yield event
-        schema: dict[str, Any] = {"type": "string"}
-        if options:
-            schema["enum"] = options
+        schema = form_of(parts) if form else one_of(parts)
+        yield self._interrupt(call, "input_required", question, schema, {"script": rest})
+
+    async def _permit(self, command: str, rest: list[str]) -> Events:
+        """Ask whether a command may run, and end the run."""
+        call = self._new_id()
+        for event in _call(call, "Bash", {"command": command}):
+            yield event
+        schema = one_of([ALLOW, ALLOW_ALWAYS, DENY])
+        rule = {"tool": "Bash", RULE: f"Bash: {command}", GRANTS: command}
+        more = {"script": rest, "command": command, **rule}
+        yield self._interrupt(call, "permission", f"Allow Bash: {command}", schema, more)
+
+    def _interrupt(
+        self, call: str, reason: str, message: str, schema: Event, metadata: Event
+    ) -> Event:
         interrupt = {
             "id": self._new_id(),
-            "reason": "input_required",
-            "message": question,
+            "reason": reason,
+            "message": message,
             "toolCallId": call,
             "responseSchema": schema,
-            "metadata": {"script": rest},
+            "metadata": metadata,
         }
-        yield {
-            "type": Kind.RUN_FINISHED,
-            "outcome": {"type": "interrupt", "interrupts": [interrupt]},
-        }
+        outcome = {"type": "interrupt", "interrupts": [interrupt]}
+        return {"type": Kind.RUN_FINISHED, "outcome": outcome}
+
+    async def _decided(self, answer: Answer, command: str) -> Events:
+        """A command that waited for leave is run, or not."""
+        call = str(answer.interrupt.get("toolCallId") or self._new_id())
+        for event in _call(call, "Bash", {"command": command}):
+            yield event
+        _, note = choice_of(answer.payload)
+        if answer.status == "resolved" and is_yes(answer.payload):
+            if is_for_session(answer.payload):
+                self._permitted.add(command)
+            async for event in self._streamed(call, command):
+                yield event
+        else:
+            yield self._result(call, f"The user said no. {note}".strip(), {"isError": True})
 
     async def _answered(self, answer: Answer) -> Events:
         """The question's tool call gets its result, also one that an earlier process asked."""
+        if command := (answer.interrupt.get("metadata") or {}).get("command"):
+            async for event in self._decided(answer, str(command)):
+                yield event
+            return
         resolved = answer.status == "resolved"
-        content = _text_of(answer.payload) if resolved else "The question was not answered."
+        content = text_of(answer.payload) if resolved else "The question was not answered."
         if call := answer.interrupt.get("toolCallId"):
             # The call belongs to an earlier run: named again, so that this one stands for itself.
             yield {"type": Kind.TOOL_CALL_START, "toolCallId": call, "toolCallName": QUESTION_TOOL}
@@ -290,22 +363,6 @@ class DemoAgent:
             yield event
 
 
-class _Pace:
-    """Spreads events over time, in ticks rather than one by one."""
-
-    def __init__(self, per_second: float, around: Surroundings) -> None:
-        self._per_second = max(per_second, 0.001)
-        self._every = max(1, int(per_second / _TICKS_PER_SECOND))
-        self._clock = around.clock
-        self._began = around.clock.monotonic()
-
-    async def wait(self, number: int) -> None:
-        """Return when it is time for the event of that number, or a little before."""
-        if number % self._every == 0:
-            due = self._began + number / self._per_second
-            await self._clock.sleep(max(0.0, due - self._clock.monotonic()))
-
-
 def _call(call: str, name: str, arguments: dict[str, Any]) -> list[Event]:
     return [
         {"type": Kind.TOOL_CALL_START, "toolCallId": call, "toolCallName": name},
@@ -314,10 +371,9 @@ def _call(call: str, name: str, arguments: dict[str, Any]) -> list[Event]:
     ]
 
 
-def _question(question: str, options: list[str]) -> dict[str, Any]:
-    choices = [{"label": option, "description": ""} for option in options]
-    asked = {"question": question, "header": "", "options": choices, "multiSelect": False}
-    return {"questions": [asked]}
+def _told(ended: Outcome) -> Result:
+    failed = {"exitCode": ended.exit_code, "isError": ended.exit_code != 0}
+    return ended.output.decode(errors="replace"), failed
 
 
 def _lines(message: Event) -> list[str]:
@@ -328,20 +384,6 @@ def _lines(message: Event) -> list[str]:
     if isinstance(content, list):
         content = "\n".join(part.get("text", "") for part in content if isinstance(part, dict))
     return [line for line in str(content).splitlines() if line.strip()]
-
-
-def _rest_of_script(answer: Answer) -> list[str]:
-    script = (answer.interrupt.get("metadata") or {}).get("script") or []
-    return [str(line) for line in script]
-
-
-def _text_of(payload: Any) -> str:
-    """An answer as text, whichever way a client wraps it."""
-    if isinstance(payload, dict):
-        payload = payload.get("answer", payload.get("answers", payload))
-    if isinstance(payload, dict) and len(payload) == 1:
-        payload = next(iter(payload.values()))
-    return payload if isinstance(payload, str) else json.dumps(payload)
 
 
 def _number(text: str) -> float:

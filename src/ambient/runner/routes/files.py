@@ -3,13 +3,13 @@
 import base64
 import binascii
 import os
-import re
 from collections.abc import Mapping
 from typing import Final
 
 from ambient.contract.runner_api import WriteFile
+from ambient.contract.span import Span, Unsatisfiable
 from ambient.runner.app import Handler
-from ambient.runner.errors import FileTooLarge, InvalidRequest
+from ambient.runner.errors import BodyTooLarge, FileTooLarge, InvalidRequest
 from ambient.runner.http import Reply, Request, Stream, json_reply
 from ambient.runner.place import Place
 from ambient.runner.workspace import pieces
@@ -17,7 +17,6 @@ from ambient.runner.workspace import pieces
 MAX_FILE_BYTES: Final = 100 << 20
 """The most that a deployment may allow (api.md 11); the server keeps its own, lower limit."""
 MAX_BODY_BYTES: Final = MAX_FILE_BYTES * 4 // 3 + 4096
-_RANGE: Final = re.compile(r"bytes=(\d*)-(\d*)")
 
 
 class FileRoutes:
@@ -31,6 +30,7 @@ class FileRoutes:
         return {
             "list_files": self.list_files,
             "read_file": self.read_file,
+            "put_file": self.put_file,
             "write_file": self.write_file,
             "delete_file": self.delete_file,
         }
@@ -44,20 +44,31 @@ class FileRoutes:
         """A file's bytes, or a part of them."""
         files = self._place.session().workspace
         fd, size = await files.open(request.query.get("path", ""))
-        wanted = _range(request.header("range"), size)
-        if wanted is None:
+        span = Span.of(request.header("range"))
+        try:
+            start, end = span.within(size) if span else (0, size)
+        except Unsatisfiable:
             os.close(fd)
             return Reply(status=416, headers=[(b"content-range", b"bytes */%d" % size)])
-        start, end = wanted
         headers = [
             (b"content-type", b"application/octet-stream"),
             (b"content-length", b"%d" % (end - start)),
             (b"accept-ranges", b"bytes"),
         ]
-        if end - start == size:
+        if span is None:
             return Stream(pieces(fd, 0, size), headers=headers)
         headers.append((b"content-range", b"bytes %d-%d/%d" % (start, end - 1, size)))
         return Stream(pieces(fd, start, end - start), 206, headers)
+
+    async def put_file(self, request: Request) -> Reply:
+        """Replace a file by the body."""
+        files = self._place.session().workspace
+        path = request.query.get("path", "")
+        try:
+            await files.receive(path, request.stream(MAX_FILE_BYTES))
+        except BodyTooLarge as exc:
+            raise FileTooLarge(f"The file is larger than {MAX_FILE_BYTES} bytes.") from exc
+        return json_reply({"message": "ok"})
 
     async def write_file(self, request: Request) -> Reply:
         """Replace a file."""
@@ -99,16 +110,3 @@ def _content(wanted: WriteFile) -> bytes:
             "The content is not base64.",
             details={"fields": [{"field": "content", "message": str(exc)}]},
         ) from exc
-
-
-def _range(header: str | None, size: int) -> tuple[int, int] | None:
-    """Start and end of what is asked for, the whole without a range; None: there is no such."""
-    match = _RANGE.fullmatch(header) if header else None
-    if match is None or not (match[1] or match[2]):
-        return 0, size
-    if not match[1]:
-        start, end = max(0, size - int(match[2])), size
-    else:
-        start = int(match[1])
-        end = min(size, int(match[2]) + 1) if match[2] else size
-    return (start, end) if start < end else None

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from ambient.contract.names import JOURNAL_HEADER, JOURNAL_LAST_HEADER, JOURNALS_HEADER
-from ambient.contract.runner_api import AckRequest, InterruptRequest, RunAccepted
+from ambient.contract.runner_api import MCP, AckRequest, InterruptRequest, RunAccepted
 from ambient.runner.app import Handler
 from ambient.runner.blobs import BlobStore
 from ambient.runner.errors import InvalidParameter, InvalidRequest
@@ -126,8 +126,12 @@ class RunRoutes:
         return json_reply({"type": "RAW", "event": said})
 
     async def mcp_status(self, request: Request) -> Reply:
-        """The agent's MCP servers."""
-        framework = self._place.session().runs.agent.framework
+        """The agent's MCP servers, as its live client sees them."""
+        agent = self._place.session().runs.agent
+        if MCP in agent.features:
+            servers = list(await agent.mcp_status())
+            return json_reply({"servers": servers, "totalCount": len(servers)})
+        framework = agent.framework
         return json_reply(
             {
                 "servers": [],

@@ -7,13 +7,18 @@ from ambient.contract.runner_api import (
     CLAIM,
     DESIRED,
     FEEDBACK,
+    FILES,
     JOURNAL,
+    MCP,
     REPOS,
+    SNAPSHOT,
     TOKEN_FILE,
+    WORKFLOWS,
     Capabilities,
     ClaimReply,
     ClaimRequest,
     ContractRange,
+    JournalEnd,
     VersionReply,
 )
 from ambient.runner.agents.base import Agent
@@ -24,7 +29,17 @@ from ambient.runner.journal import Journal
 from ambient.runner.place import Place
 from ambient.runner.verifier import Usage
 
-PLATFORM_FEATURES = (TOKEN_FILE, JOURNAL, CLAIM, DESIRED, FEEDBACK, REPOS)
+PLATFORM_FEATURES = (
+    TOKEN_FILE,
+    JOURNAL,
+    CLAIM,
+    DESIRED,
+    FEEDBACK,
+    FILES,
+    SNAPSHOT,
+    REPOS,
+    WORKFLOWS,
+)
 
 
 class StatusRoutes:
@@ -58,7 +73,7 @@ class StatusRoutes:
         return json_reply({"status": "ready"})
 
     async def version(self, request: Request) -> Reply:
-        """Contract, features, and the digests in force."""
+        """Contract, features, the digests in force, and where the journal ends."""
         held = self._place.held
         agent = sorted(held.runs.agent.features) if held else ()
         reply = VersionReply(
@@ -66,17 +81,23 @@ class StatusRoutes:
             contract=ContractRange(),
             features=(*PLATFORM_FEATURES, *agent),
             accepts=self._usage.report(),
+            journal=JournalEnd(id=self._journal.id, last=self._journal.last),
         )
         return json_reply(reply)
 
     async def capabilities(self, request: Request) -> Reply:
-        """What the agent and the platform can do."""
+        """What the agent and the platform can do: the agent is asked, now."""
         session = self._place.session()
         agent: Agent = session.runs.agent
+        said = await agent.probe()
         found = Capabilities(
             framework=agent.framework,
             agent_features=tuple(sorted(agent.features)),
             platform_features=PLATFORM_FEATURES,
+            mcp=MCP in agent.features,
+            models=said.get("models") or (),
+            commands=said.get("commands") or (),
+            agents=said.get("agents") or (),
             model=session.launch.model,
             session_id=session.launch.session,
         )
