@@ -13,6 +13,7 @@ from typing import Annotated, Any, Final
 
 from fastapi import Path, Request
 from fastapi.routing import APIRoute
+from pydantic import BaseModel
 from starlette.responses import JSONResponse, Response
 
 from ambient.contract.problem import Problem
@@ -31,7 +32,9 @@ from ambient.core.ports import Authenticator, Authorizer, SessionStore
 from ambient.server.auth import SAFE_METHODS, bearer_of, check_origin, cookie_of
 from ambient.server.body import StrictRequest, limited
 from ambient.server.limits import Buckets, Rate
+from ambient.server.links import PARAMETER, Links
 from ambient.server.metrics import Metrics
+from ambient.server.people import check_once
 
 CALLER: Final = "ambient.caller"
 DEFAULT_BODY: Final = 1 << 20
@@ -85,6 +88,8 @@ class Declared:
     reply: Any = None
     media: tuple[str, ...] = ()
     """Media types of the reply, where it is not JSON."""
+    frames: type[BaseModel] | None = None
+    """What each `data:` of a stream of events holds, for the description."""
     extra: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -104,7 +109,7 @@ class Rates:
 class Guard:
     """Answers one question: may this request go on? Everything absent means no."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # what it asks, handed in once
         self,
         *,
         authenticator: Authenticator,
@@ -113,7 +118,9 @@ class Guard:
         buckets: Buckets,
         rates: Rates,
         metrics: Metrics,
+        links: Links,
     ) -> None:
+        self._links = links
         self._authenticator = authenticator
         self._authorizer = authorizer
         self._store = store
@@ -165,7 +172,11 @@ class Guard:
 
     async def _who(self, request: Request) -> Principal:
         headers = request.headers
+        link = request.query_params.get(PARAMETER)
+        if link is not None and request.method == "GET" and "authorization" not in headers:
+            return await self._by_link(request, link)
         try:
+            check_once(headers)
             caller = await self._authenticator.authenticate(headers)
         except Unauthenticated as exc:
             self._metrics.refused("api", type(exc).__name__)
@@ -176,6 +187,14 @@ class Guard:
             raise
         check_origin(request.method, headers)
         return caller
+
+    async def _by_link(self, request: Request, link: str) -> Principal:
+        try:
+            return await self._links.verify(link, request.url.path)
+        except Unauthenticated as exc:
+            self._metrics.refused("api", type(exc).__name__)
+            self.failed_login(request)
+            raise
 
     def _slow_down(self, caller: Principal, method: str) -> None:
         if not self.is_limited(caller):
@@ -249,6 +268,7 @@ class GuardedRoute(APIRoute):
             response_class=Response if declared.media else JSONResponse,
             responses={
                 **_described(declared),
+                **_framed(declared),
                 "default": {"model": Problem, "description": "What went wrong."},
             },
             strict_content_type=False,
@@ -285,6 +305,14 @@ _SHAPES: Final = {"application/json": {"type": "object"}}
 def _described(declared: Declared) -> dict[int | str, dict[str, Any]]:
     content = {one: {"schema": _SHAPES.get(one, {"type": "string"})} for one in declared.media}
     return {200: {"content": content}} if content else {}
+
+
+def _framed(declared: Declared) -> dict[int | str, dict[str, Any]]:
+    """A model that is described, though no reply is one: clients read it from `data:` lines."""
+    if declared.frames is None:
+        return {}
+    said = "What each `data:` of the stream holds; no reply has this status."
+    return {299: {"model": declared.frames, "description": said}}
 
 
 def caller_of(request: Request) -> Principal:

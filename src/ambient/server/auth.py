@@ -4,20 +4,42 @@ Nothing here has a mode without a credential, and no credential is optional at c
 """
 
 import hmac
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from http.cookies import CookieError, SimpleCookie
 from typing import Final
 from urllib.parse import urlsplit
 
-from ambient.contract.names import LOGIN_COOKIE, LOGIN_HEADER
+from ambient.contract.names import (
+    FORWARDED_TOKEN_HEADER,
+    FORWARDED_USER_HEADER,
+    LOGIN_COOKIE,
+    LOGIN_HEADER,
+)
 from ambient.contract.tokens import digest
-from ambient.core.errors import Forbidden, SessionNotFound, TokenExpired, Unauthenticated
-from ambient.core.model import CallerKind, Principal, Role, SessionId, UserId
+from ambient.core.errors import (
+    Conflict,
+    Forbidden,
+    SessionNotFound,
+    TokenExpired,
+    Unauthenticated,
+)
+from ambient.core.model import (
+    CallerKind,
+    Member,
+    Principal,
+    Role,
+    SessionId,
+    Subject,
+    SubjectType,
+    UserId,
+)
 from ambient.core.ports import SessionStore
 from ambient.server.logins import Logins
 
 OWNER: Final = Principal(user_id=UserId("developer"), display_name="developer")
 """The one person of an embedded platform; admin everywhere."""
+
+_SIGNED_IN_BY_PROXY: Final = (FORWARDED_USER_HEADER.lower(), FORWARDED_TOKEN_HEADER.lower())
 
 VerifyBot = Callable[[str], tuple[SessionId, int]]
 """A bot token's session and incarnation. Raises Unauthenticated, TokenExpired."""
@@ -57,6 +79,13 @@ class OriginRefused(Forbidden):
     """A page of another origin may not change anything here."""
 
     hint = "Use the page that this server serves."
+
+
+class OneOwner(Conflict):
+    """The platform of one machine has one owner, who is admin of every project; others cannot
+    sign in."""
+
+    hint = "Give programs access keys; several people need a platform on a cluster."
 
 
 class EmbeddedAuthenticator:
@@ -117,6 +146,29 @@ class OwnerIsAdmin:
         return Role.ADMIN if caller.kind is CallerKind.USER else None
 
 
+class OwnerAlone:
+    """Members of embedded mode: every project has the owner, and nobody else can be one."""
+
+    def __init__(self) -> None:
+        subject = Subject(type=SubjectType.USER, name=OWNER.user_id)
+        self._owner = Member(subject=subject, role=Role.ADMIN)
+
+    async def list(self, project: str) -> Sequence[Member]:
+        """The owner."""
+        return (self._owner,)
+
+    async def first(self, project: str, member: Member) -> None:
+        """It is the owner."""
+
+    async def grant(self, project: str, member: Member) -> None:
+        """Raises OneOwner."""
+        raise OneOwner
+
+    async def revoke(self, project: str, subject: Subject) -> None:
+        """Raises OneOwner."""
+        raise OneOwner
+
+
 def bearer_of(headers: Mapping[str, str]) -> str | None:
     """The bearer token; None: no Authorization header. Another scheme is an empty token."""
     given = headers.get("authorization")
@@ -136,8 +188,11 @@ def cookie_of(headers: Mapping[str, str]) -> str | None:
 
 
 def check_origin(method: str, headers: Mapping[str, str]) -> None:
-    """A write without a bearer comes from a browser: raises OriginRefused unless from our page."""
+    """A write without a bearer comes from a browser: raises OriginRefused unless from our page.
+    What a trusted proxy passes on may come from a program, which names no origin."""
     if method in SAFE_METHODS or "authorization" in headers:
+        return
+    if "origin" not in headers and any(name in headers for name in _SIGNED_IN_BY_PROXY):
         return
     origin = urlsplit(headers.get("origin", ""))
     if not origin.netloc or origin.netloc != headers.get("host"):

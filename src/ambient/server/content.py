@@ -1,36 +1,56 @@
 """Bytes with `Range` (RFC 9110, one range), never something a browser would run."""
 
-import re
 from typing import Final
 
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
 
-from ambient.core.errors import InvalidParameter
+from ambient.contract.span import Span, Unsatisfiable
+from ambient.core.errors import RangeUnsatisfiable
+from ambient.core.filing import Content
 
-_RANGE: Final = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 OCTETS: Final = "application/octet-stream"
-
-
-class RangeUnsatisfiable(InvalidParameter):
-    """The range begins beyond the end of the content."""
 
 
 def partial(data: bytes, asked: str | None) -> Response:
     """The whole, or the range asked for. A header that is not one byte range is ignored."""
-    found = _RANGE.fullmatch(asked.strip()) if asked else None
-    if found is None or not (found[1] or found[2]):
-        return Response(data, media_type=OCTETS, headers={"Accept-Ranges": "bytes"})
-    size = len(data)
-    if found[1]:
-        first = int(found[1])
-        last = min(int(found[2]), size - 1) if found[2] else size - 1
-    else:
-        first, last = max(0, size - int(found[2])), size - 1
-    if first >= size or last < first:
-        raise RangeUnsatisfiable(size=size)
+    size, span = len(data), Span.of(asked)
+    try:
+        start, end = span.within(size) if span else (0, size)
+    except Unsatisfiable:
+        raise RangeUnsatisfiable(size=size) from None
     return Response(
-        data[first : last + 1],
-        status_code=206,
+        data[start:end],
+        status_code=206 if span else 200,
         media_type=OCTETS,
-        headers={"Accept-Ranges": "bytes", "Content-Range": f"bytes {first}-{last}/{size}"},
+        headers=_headers(start, end, size if span else None),
     )
+
+
+class FileReply(StreamingResponse):
+    """A file that comes while it is read; it is closed whatever happens."""
+
+    def __init__(self, content: Content, *, part: bool) -> None:
+        headers = _headers(content.start, content.end, content.size if part else None)
+        headers["Content-Length"] = str(content.end - content.start)
+        super().__init__(
+            content.chunks,
+            status_code=206 if part else 200,
+            media_type=OCTETS,
+            headers=headers,
+        )
+        self._file = content
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._file.close()
+
+
+def _headers(start: int, end: int, size: int | None) -> dict[str, str]:
+    headers = {"Accept-Ranges": "bytes"}
+    if size is not None:
+        headers["Content-Range"] = f"bytes {start}-{end - 1}/{size}"
+    return headers

@@ -5,7 +5,7 @@ to point at this machine), puts the security headers on the reply, and counts.
 """
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from contextvars import ContextVar
 from typing import Final
 
@@ -18,6 +18,7 @@ from ambient.core.errors import Forbidden
 from ambient.core.ports import Clock, NewId
 from ambient.server.errors import REQUEST_ID, reply_to
 from ambient.server.metrics import Metrics
+from ambient.server.people import Network, is_within, without_forwarded
 
 BUILD_HEADER: Final = "Ambient-Build"
 _ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,128}")
@@ -41,13 +42,22 @@ def current_request_id() -> str | None:
 
 
 class Edge:
-    """The outermost layer. hosts: host names that are ours, lower case; empty: any."""
+    """The outermost layer. hosts: host names that are ours, lower case; empty: any. proxies: who
+    may say who calls; from everybody else those headers are taken away."""
 
     def __init__(
-        self, app: ASGIApp, *, hosts: Collection[str], clock: Clock, new_id: NewId, metrics: Metrics
+        self,
+        app: ASGIApp,
+        *,
+        hosts: Collection[str],
+        proxies: Sequence[Network] = (),
+        clock: Clock,
+        new_id: NewId,
+        metrics: Metrics,
     ) -> None:
         self._app = app
         self._hosts = frozenset(hosts)
+        self._proxies = tuple(proxies)
         self._clock = clock
         self._new_id = new_id
         self._metrics = metrics
@@ -60,6 +70,9 @@ class Edge:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        client = scope.get("client")
+        if not is_within(client[0] if client else "", self._proxies):
+            scope["headers"] = without_forwarded(scope["headers"])
         asked, host = _read(scope)
         request_id = asked.decode() if asked and _ID.fullmatch(asked) else self._new_id()
         scope[REQUEST_ID] = request_id

@@ -20,7 +20,6 @@ from starlette.types import Scope
 from ambient.contract.problem import Problem
 from ambient.core import errors as core
 from ambient.core.errors import AmbientError
-from ambient.server.content import RangeUnsatisfiable
 
 REQUEST_ID: Final = "ambient.request_id"
 """The key of the ASGI scope that holds the request's id."""
@@ -51,6 +50,7 @@ STATUS: Final[Mapping[type[AmbientError], tuple[int, str]]] = {
     core.IllegalSignal: (409, "wrong_phase"),
     core.WrongPhase: (409, "wrong_phase"),
     core.StaleGeneration: (409, "stale_generation"),
+    core.RepoNameTaken: (409, "repo_name_taken"),
     core.NotRunning: (409, "session_not_running"),
     core.RunActive: (409, "run_active"),
     core.NoActiveRun: (409, "no_active_run"),
@@ -58,22 +58,30 @@ STATUS: Final[Mapping[type[AmbientError], tuple[int, str]]] = {
     core.AlreadyAnswered: (409, "already_answered"),
     core.Invalid: (422, "invalid_request"),
     core.ReservedName: (422, "reserved_name"),
+    core.MaskedValueUnknown: (422, "masked_value_unknown"),
     core.InvalidPath: (422, "invalid_path"),
     core.UnsupportedByRunner: (422, "unsupported_by_runner"),
     core.ModelUnavailable: (422, "model_unavailable"),
     core.RunnerDisabled: (422, "runner_disabled"),
     core.RunnerSecretMissing: (422, "runner_secret_missing"),
+    core.AttachmentGone: (422, "attachment_gone"),
+    core.CredentialRejected: (422, "credential_rejected"),
+    core.CredentialMissing: (404, "credential_not_configured"),
+    core.ProviderError: (502, "provider_error"),
     core.Malformed: (400, "malformed_request"),
     core.InvalidParameter: (400, "invalid_parameter"),
     MethodNotAllowed: (405, "method_not_allowed"),
-    RangeUnsatisfiable: (416, "invalid_parameter"),
+    core.RangeUnsatisfiable: (416, "invalid_parameter"),
     core.TooLarge: (413, "body_too_large"),
     core.FileTooLarge: (413, "file_too_large"),
     core.TooMany: (429, "rate_limited"),
     core.QueueFull: (429, "queue_full"),
     core.TooManyStreams: (429, "too_many_streams"),
     core.Unavailable: (503, "not_ready"),
+    core.ProviderMissing: (503, "provider_not_configured"),
     core.StorageUnavailable: (503, "storage_unavailable"),
+    core.ClusterUnavailable: (503, "cluster_unavailable"),
+    core.ClusterRefused: (503, "cluster_unavailable"),
     core.EngineBusy: (503, "runner_unavailable"),
     core.RunnerUnavailable: (503, "runner_unavailable"),
     core.RunnerTimeout: (504, "runner_timeout"),

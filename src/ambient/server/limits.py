@@ -55,6 +55,11 @@ class StreamSlots:
         self._per_caller = per_caller
         self._metrics = metrics
         self._open: Counter[tuple[str, ...]] = Counter()
+        self._of_session: Counter[str] = Counter()
+
+    def readers(self, session: str) -> int:
+        """How many streams of a session are open."""
+        return self._of_session[session]
 
     @contextmanager
     def taken(self, caller: str, session: str, *, limited: bool) -> Iterator[None]:
@@ -65,6 +70,7 @@ class StreamSlots:
         ):
             raise TooManyStreams(hint="Close a stream that nobody reads.", retryAfter=5)
         self._open.update((mine, here))
+        self._of_session[session] += 1
         self._metrics.streams.inc()
         try:
             yield
@@ -72,3 +78,6 @@ class StreamSlots:
             self._metrics.streams.dec()
             self._open.subtract((mine, here))
             self._open = +self._open
+            self._of_session[session] -= 1
+            if not self._of_session[session]:
+                del self._of_session[session]

@@ -8,12 +8,13 @@ the server's key store, so that a restart signs nobody out and a sign-out outliv
 import hmac
 import secrets
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 import msgspec
 
 from ambient.contract.tokens import digest
-from ambient.core.errors import Unauthenticated
+from ambient.core.errors import Conflict, Unauthenticated
+from ambient.core.model import Principal
 from ambient.core.ports import Clock, KeyStore
 
 KEY: Final = "logins"
@@ -27,6 +28,12 @@ class CodeUnknown(Unauthenticated):
     hint = "Get another one: ambient open"
 
 
+class NotTheOwner(Conflict):
+    """A page of this machine is opened for its owner alone."""
+
+    hint = "ambient open"
+
+
 class _Login(msgspec.Struct, frozen=True):
     """Digests of cookie and header value; expires: seconds since the epoch."""
 
@@ -37,19 +44,45 @@ class _Login(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Login:
-    """A fresh login: what goes into the cookie, into the header; life in seconds."""
+    """A fresh login: what goes into the cookie, into the header; life in seconds; whose it is."""
 
     cookie: str
     header: str
     seconds: int
+    who: Principal
+
+
+class Redeems(Protocol):
+    """What the routes of signing in need of whoever keeps codes and logins."""
+
+    code_seconds: int
+
+    async def code_for(self, caller: Principal) -> str:
+        """A fresh one-time code for a browser of the caller's. Raises Forbidden."""
+        ...
+
+    async def redeem(self, code: str) -> Login:
+        """Turn a code into a login; it is used up by the attempt. Raises CodeUnknown."""
+        ...
+
+    async def end(self, cookie: str) -> None:
+        """Sign out. Ending what is not there is no error."""
+        ...
 
 
 class Logins:
-    """Codes (in memory, single use) and logins (kept)."""
+    """Codes (in memory, single use) and logins (kept) of the one owner of a machine."""
 
     def __init__(
-        self, *, keys: KeyStore, clock: Clock, code_seconds: int, login_seconds: int
+        self,
+        *,
+        owner: Principal,
+        keys: KeyStore,
+        clock: Clock,
+        code_seconds: int,
+        login_seconds: int,
     ) -> None:
+        self._owner = owner
         self._keys = keys
         self._clock = clock
         self.code_seconds = code_seconds
@@ -65,6 +98,12 @@ class Logins:
         self._codes[digest(code)] = self._clock.monotonic() + self.code_seconds
         return code
 
+    async def code_for(self, caller: Principal) -> str:
+        """The same for the owner alone. Raises NotTheOwner."""
+        if caller != self._owner:
+            raise NotTheOwner
+        return self.code()
+
     async def redeem(self, code: str) -> Login:
         """Turn a code into a login; it is used up by the attempt. Raises CodeUnknown."""
         until = self._codes.pop(digest(code), None)
@@ -74,6 +113,7 @@ class Logins:
             cookie=secrets.token_urlsafe(32),
             header=secrets.token_urlsafe(32),
             seconds=self._login_seconds,
+            who=self._owner,
         )
         kept = await self._load()
         while len(kept) >= _MAX_LOGINS:

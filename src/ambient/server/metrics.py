@@ -68,6 +68,11 @@ class Metrics:
         """Count a 401. side: `api` (a caller's), `runner` (ours, at a runner)."""
         self._refused.labels(side, cause).inc()
 
+    @property
+    def open_streams(self) -> int:
+        """How many event streams of this server are open."""
+        return int(self.registry.get_sample_value("ambient_open_streams") or 0)
+
     def runner_refused(self, error: AmbientError) -> None:
         """Count that a runner did not take our token, or that there was none to send."""
         cause = error.cause if isinstance(error, RunnerRejectedToken) else type(error).__name__

@@ -1,11 +1,13 @@
 """The web page: its files, and index.html for every path that is a page's own (ui.md 1.6)."""
 
 import asyncio
+import mimetypes
 import re
 import secrets
 from pathlib import Path
 from typing import Final
 
+from starlette.datastructures import Headers
 from starlette.responses import FileResponse, Response
 from starlette.types import Receive, Scope, Send
 
@@ -14,6 +16,8 @@ from ambient.server.errors import RouteNotFound, reply_to
 STATIC: Final = Path(__file__).parent / "static"
 NONCE: Final = "{{nonce}}"
 """Replaced in index.html by a fresh value per load; goes to what must inject a style."""
+SCRIPT_POLICY: Final = "default-src 'none'; script-src 'self'; frame-ancestors 'none'"
+"""That of a script; it counts where one runs as a worker, which may load our scripts, no more."""
 _OWN: Final = re.compile(r"/(api|assets|auth|health|healthz|readyz|metrics)(/|$)")
 _HASHED: Final = re.compile(r"[.-][A-Za-z0-9_-]{8,}\.\w+$")
 
@@ -56,7 +60,15 @@ class Page:
         if not file.is_relative_to(self._static / "assets") or not file.is_file():
             return reply_to(RouteNotFound("There is no such file in this release."), scope)
         kept = "public, max-age=31536000, immutable" if _HASHED.search(file.name) else "no-cache"
-        return FileResponse(file, headers={"Cache-Control": kept})
+        headers = {"Cache-Control": kept, "Vary": "Accept-Encoding"}
+        if file.suffix == ".js":
+            headers["Content-Security-Policy"] = SCRIPT_POLICY
+        packed = file.with_name(f"{file.name}.gz")
+        if "gzip" not in Headers(scope=scope).get("accept-encoding", "") or not packed.is_file():
+            return FileResponse(file, headers=headers)
+        media = mimetypes.guess_type(file.name)[0] or "application/octet-stream"
+        headers["Content-Encoding"] = "gzip"
+        return FileResponse(packed, headers=headers, media_type=media)
 
     def _index(self, scope: Scope) -> Response:
         try:

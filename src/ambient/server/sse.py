@@ -8,7 +8,7 @@ from typing import Final, cast
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from ambient.contract.names import STREAM_HEADER
+from ambient.contract.names import AFTER_HEADER, STREAM_HEADER
 from ambient.core.errors import AmbientError
 
 MEDIA_TYPE: Final = "text/event-stream"
@@ -19,8 +19,9 @@ RETRY: Final = b"retry: 1000\n\n"
 class EventStream(Response):
     """A reply that ends when the chunks do, the reader goes, is too slow, or the server closes.
 
-    chunks: whole SSE frames. slot: held while the stream is open. stalled_seconds: how long one
-    send may wait for the reader; then the stream is cut, after a whole frame.
+    chunks: whole SSE frames. after: the event behind which they begin, where it is told. slot:
+    held while the stream is open. stalled_seconds: how long one send may wait for the reader; then
+    the stream is cut, after a whole frame.
     """
 
     media_type = MEDIA_TYPE
@@ -30,6 +31,7 @@ class EventStream(Response):
         chunks: AsyncIterator[bytes],
         *,
         mode: str,
+        after: int | None = None,
         slot: AbstractContextManager[None],
         closing: asyncio.Event,
         stalled_seconds: float,
@@ -39,6 +41,7 @@ class EventStream(Response):
                 STREAM_HEADER: mode,
                 "Cache-Control": "no-cache",
                 "X-Accel-Buffering": "no",
+                **({} if after is None else {AFTER_HEADER: str(after)}),
             }
         )
         del self.headers["content-length"]

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -9,10 +10,15 @@ import msgspec
 from pydantic import BaseModel, TypeAdapter
 from starlette.responses import Response
 
-from ambient.contract.events import Event
-from ambient.contract.names import API_VERSION, BRANCH_PREFIX, PARENT_SESSION, SESSION_KIND
+from ambient.contract import mcp_servers
+from ambient.contract.names import (
+    API_VERSION,
+    BRANCH_PREFIX,
+    MASK,
+    PARENT_SESSION,
+    SESSION_KIND,
+)
 from ambient.contract.resources import (
-    AgenticSession,
     Condition,
     ReconciledRepo,
     ReconciledWorkflow,
@@ -20,11 +26,11 @@ from ambient.contract.resources import (
     SettingsSpec,
     Usage,
 )
+from ambient.contract.shown import SessionRow
 from ambient.core.lifecycle import Phase
-from ambient.core.model import Project, Run, RunStatus, Session
-from ambient.core.ports import Listed
+from ambient.core.lists import Counts, Listed
+from ambient.core.model import Project, Role, Run, RunStatus, Session
 
-MASK: Final = "********"
 JSON: Final = "application/json"
 MAX_SHOWN_PROMPT: Final = 8 << 10
 """Characters of a queued prompt in a list."""
@@ -33,7 +39,7 @@ _CONDITIONS: Final = TypeAdapter(tuple[Condition, ...])
 _REPOS: Final = TypeAdapter(tuple[ReconciledRepo, ...])
 _WORKFLOW: Final = TypeAdapter(ReconciledWorkflow)
 _USAGE: Final = TypeAdapter(Usage)
-_OURS: Final = {"project", "desired_phase", "environment_variables"}
+_OURS: Final = {"project", "desired_phase", "environment_variables", "mcp_servers"}
 """Fields of a spec that the server writes into the reply itself."""
 _CREDENTIAL: Final = re.compile(r".*(_TOKEN|_KEY|_SECRET)|.*PASSWORD.*", re.IGNORECASE)
 
@@ -67,10 +73,24 @@ class RunReply(Resource):
     first_seq: int | None = None
     last_seq: int | None = None
     prompt: str | None = None
+    position: int | None = None
+    """In the queue, from 1, while it waits."""
+
+
+class CountsReply(Resource):
+    """How many sessions of a project are of which kind; each at most 1,000, where counting stops.
+    rest: ready, stopped, done."""
+
+    needs_you: int
+    failed: int
+    working: int
+    starting: int
+    rest: int
 
 
 class ProjectReply(Resource):
-    """A project (api.md 3.2). is_open_shift: kept for clients that read it as "can be edited"."""
+    """A project (api.md 3.2). is_open_shift: kept for clients that read it as "can be edited".
+    role: the caller's, in a list. sessions: in a list that is asked for with `shown`."""
 
     name: str
     display_name: str
@@ -80,6 +100,8 @@ class ProjectReply(Resource):
     creation_timestamp: str
     status: str = "active"
     is_open_shift: bool = True
+    role: str | None = None
+    sessions: CountsReply | None = None
 
 
 class SettingsReply(Resource):
@@ -105,9 +127,10 @@ class ListReply(Resource):
 
 
 class SessionList(ListReply):
-    """A page of sessions."""
+    """A page of sessions. watch_cursor: from where `GET /api/watch` goes on from this list."""
 
-    items: tuple[AgenticSession, ...]  # type: ignore[assignment]  # narrower, for the description
+    watch_cursor: str | None = None
+    items: tuple[SessionRow, ...]  # type: ignore[assignment]  # narrower, for the description
 
 
 class RunList(ListReply):
@@ -124,7 +147,7 @@ class ProjectList(ListReply):
 
 def reply(value: BaseModel | bytes, status: int = 200) -> Response:
     """A model as JSON; fields that are None are left out. bytes: encoded already."""
-    return Response(_encoded(value), status_code=status, media_type=JSON)
+    return Response(encoded(value), status_code=status, media_type=JSON)
 
 
 def plain(value: object, status: int = 200) -> Response:
@@ -139,9 +162,10 @@ def page(
     limit: int,
     offset: int,
     lower_bound: bool = False,
+    cursor: str | None = None,
 ) -> Response:
-    """A list's reply."""
-    found = [_encoded(one) for one in items]
+    """A list's reply. cursor: of the feed of changes, from before the list was read."""
+    found = [encoded(one) for one in items]
     after = offset + len(found)
     more = bool(found) and (after < total or (lower_bound and len(found) == limit))
     rest = {
@@ -151,11 +175,13 @@ def page(
         "offset": offset,
         "hasMore": more,
         "nextOffset": after if more else None,
+        **({} if cursor is None else {"watchCursor": cursor}),
     }
     return Response(b'{"items":[' + b",".join(found) + b"]," + _ENCODE(rest)[1:], media_type=JSON)
 
 
-def _encoded(value: BaseModel | bytes) -> bytes:
+def encoded(value: BaseModel | bytes) -> bytes:
+    """A model as JSON, without fields that are None."""
     if isinstance(value, bytes):
         return value
     return value.model_dump_json(by_alias=True, exclude_none=True).encode()
@@ -194,11 +220,11 @@ def session(listed: Listed, result: str | None = None) -> bytes:
     )
 
 
-def run(found: Run, *, whole: bool = False) -> RunReply:
+def run(found: Run, *, whole: bool = False, position: int | None = None) -> RunReply:
     """A run as clients know it. whole: not only the beginning of a long prompt that waits."""
     prompt = found.prompt
     failure = None
-    waiting = _said(prompt.messages) if found.status is RunStatus.QUEUED else None
+    waiting = prompt.text if found.status is RunStatus.QUEUED else None
     if found.error_code:
         failure = RunFailure(code=found.error_code, message=found.error_message or "")
     return RunReply(
@@ -214,20 +240,13 @@ def run(found: Run, *, whole: bool = False) -> RunReply:
         first_seq=found.first_seq,
         last_seq=found.last_seq,
         prompt=waiting if whole or waiting is None else waiting[:MAX_SHOWN_PROMPT],
+        position=position,
     )
 
 
-def _said(messages: Iterable[Event]) -> str:
-    """The text of a prompt's messages."""
-    found = []
-    for message in messages:
-        content = message.get("content")
-        parts = content if isinstance(content, list) else [{"text": content}]
-        found += [one.get("text") for one in parts if isinstance(one, dict)]
-    return "\n".join(text for text in found if isinstance(text, str))
-
-
-def project(found: Project) -> ProjectReply:
+def project(
+    found: Project, role: Role | None = None, sessions: Counts | None = None
+) -> ProjectReply:
     """A project as clients know it."""
     return ProjectReply(
         name=found.name,
@@ -236,6 +255,8 @@ def project(found: Project) -> ProjectReply:
         labels=dict(found.labels),
         annotations=dict(found.annotations),
         creation_timestamp=stamp(found.created_at),
+        role=role,
+        sessions=None if sessions is None else CountsReply(**asdict(sessions)),
     )
 
 
@@ -259,11 +280,13 @@ def masked(variables: Mapping[str, str]) -> dict[str, str]:
 
 
 def _spec(found: Session) -> bytes:
-    ours = {
+    ours: dict[str, Any] = {
         "project": found.project,
         "desiredPhase": found.wanted.value,
         "environmentVariables": masked(found.spec.environment_variables),
     }
+    if (servers := found.spec.mcp_servers) is not None:
+        ours["mcpServers"] = mcp_servers.shown(servers).model_dump(by_alias=True, mode="json")
     stored = found.spec.model_dump_json(by_alias=True, exclude_none=True, exclude=_OURS).encode()
     return _ENCODE(ours)[:-1] + b"," + stored[1:]
 
@@ -291,6 +314,7 @@ def _status(listed: Listed, result: str | None) -> dict[str, Any]:
         "agentStatus": head.agent_status if running else None,
         "openInterrupts": head.open_interrupts,
         "queued": head.queued,
+        "lastFailure": head.failure,
         "result": result,
     }
     return {name: value for name, value in status.items() if value is not None}

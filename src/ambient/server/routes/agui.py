@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final
 
 from fastapi import Query as Param
 from fastapi import Request
@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from ambient.contract.events import Event
 from ambient.core.errors import InvalidParameter
-from ambient.core.model import Principal, RunId, SessionId, session_id
+from ambient.core.model import Principal, RunId, RunStatus, SessionId, session_id
 from ambient.core.service.streams import Stream
 from ambient.server import wire
 from ambient.server.access import (
@@ -37,6 +37,7 @@ from ambient.server.routes.agui_body import (
     Page,
     RunInput,
     RunSent,
+    StreamParameters,
     TaskName,
 )
 from ambient.server.routes.session import ONE
@@ -149,19 +150,20 @@ class AguiRoutes:
         request: Request,
         project: ProjectName,
         session: SessionName,
-        after: Annotated[int | None, Param(ge=0, le=2**53)] = None,
-        view: Literal["raw"] | None = None,
-        run: str | None = None,
+        asked: Annotated[StreamParameters, Param()],
     ) -> Response:
-        """The session's events: from a cursor, or with a prelude, and then as they come."""
+        """The session's events: from a cursor, or with a prelude, or from the newest so many
+        messages on (`Ambient-After` says where that is), and then as they come."""
         found = session_id(project, session)
         streams = self._services.streams
         await self._services.sessions.get(found)
-        if run is not None:
-            stream = await streams.run(found, RunId(run))
+        if asked.run is not None:
+            stream = await streams.run(found, RunId(asked.run))
+        elif asked.newest is not None:
+            stream = await streams.newest(found, asked.newest)
         else:
-            cursor = _cursor(request.headers.get("last-event-id"), after)
-            stream = await streams.session(found, after=cursor, raw=view == "raw")
+            cursor = _cursor(request.headers.get("last-event-id"), asked.after)
+            stream = await streams.session(found, after=cursor, raw=asked.view == "raw")
         return self._stream(stream, caller_of(request), found)
 
     async def interrupt(
@@ -181,7 +183,12 @@ class AguiRoutes:
         found = (await self._services.sessions.get(session_id(project, session))).session
         limit = min(page.limit, 100)
         items, total = await self._services.log.runs(found.id, limit=limit, offset=page.offset)
-        return wire.page(map(wire.run, items), total=total, limit=limit, offset=page.offset)
+        places: dict[RunId, int] = {}
+        if any(one.status is RunStatus.QUEUED for one in items):
+            waiting, _ = await self._services.log.runs(found.id, limit=100, queued=True)
+            places = {one.run_id: place for place, one in enumerate(waiting, 1)}
+        shown = [wire.run(one, position=places.get(one.run_id)) for one in items]
+        return wire.page(shown, total=total, limit=limit, offset=page.offset)
 
     async def one_run(self, project: ProjectName, session: SessionName, run: str) -> Response:
         """One run."""
@@ -239,6 +246,7 @@ class AguiRoutes:
         return EventStream(
             stream.chunks,
             mode=stream.mode,
+            after=stream.after,
             slot=self._slot(caller, session),
             closing=self._services.closing,
             stalled_seconds=self._stalled_seconds,

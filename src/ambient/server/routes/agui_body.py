@@ -98,6 +98,16 @@ class Page(Resource):
     offset: int = Field(default=0, ge=0, le=2**53)
 
 
+class StreamParameters(Resource):
+    """Where a stream begins. after: the reader's cursor; newest: with so many messages; run: with
+    that run, and ends with it; view `raw`: without a prelude."""
+
+    after: int | None = Field(default=None, ge=0, le=2**53)
+    view: Literal["raw"] | None = None
+    run: str | None = None
+    newest: int | None = Field(default=None, ge=1, le=500)
+
+
 def _run_schema() -> tuple[dict[str, Any], dict[str, Any]]:
     schema = RunInput.model_json_schema(ref_template="#/components/schemas/{model}")
     return schema.pop("$defs"), {"RunInput": schema}

@@ -8,10 +8,10 @@ from starlette.responses import Response
 
 from ambient.contract.names import LOGIN_COOKIE
 from ambient.contract.resources import Resource
-from ambient.core.errors import Forbidden, Unauthenticated
+from ambient.core.errors import Conflict, Forbidden, Unauthenticated
 from ambient.server import wire
-from ambient.server.access import Declared, Guard, Person
-from ambient.server.auth import OWNER, check_origin, cookie_of
+from ambient.server.access import Declared, Guard, Person, caller_of
+from ambient.server.auth import check_origin, cookie_of
 from ambient.server.services import Services
 
 MAX_BODY: Final = 4 << 10
@@ -56,6 +56,9 @@ class LoginRoutes:
             Declared(
                 "POST", "/auth/login", self.login, Person.ANYONE, body=MAX_BODY, reply=LoginReply
             ),
+            Declared(
+                "POST", "/auth/me/code", self.my_code, Person.USER, body=MAX_BODY, reply=CodeReply
+            ),
             Declared("POST", "/auth/logout", self.logout, Person.USER, body=MAX_BODY, status=204),
         ]
 
@@ -63,7 +66,17 @@ class LoginRoutes:
         """Make a code. Only for who holds the owner token: a page cannot prolong itself."""
         if "authorization" not in request.headers:
             raise Forbidden("A code is given for the owner token only.", hint="ambient open")
-        code = self._logins.code()
+        return await self._code(request)
+
+    async def my_code(self, request: Request) -> Response:
+        """Make a code that signs a browser in as the caller. Only for who shows a token: a page
+        cannot prolong itself."""
+        if "authorization" not in request.headers:
+            raise Conflict("A page cannot make codes for others.", hint="ambient open")
+        return await self._code(request)
+
+    async def _code(self, request: Request) -> Response:
+        code = await self._logins.code_for(caller_of(request))
         return wire.reply(
             CodeReply(
                 code=code,
@@ -83,8 +96,8 @@ class LoginRoutes:
         reply = wire.reply(
             LoginReply(
                 login=made.header,
-                user_id=OWNER.user_id,
-                display_name=OWNER.display_name,
+                user_id=made.who.user_id,
+                display_name=made.who.display_name,
                 expires_in_seconds=made.seconds,
             )
         )

@@ -1,22 +1,22 @@
 """The platform itself: alive, ready, version, who am I (api.md 3.1)."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from fastapi import Request
 from starlette.responses import Response
 
 from ambient import VERSION
-from ambient.contract.registry import RunnerType
+from ambient.contract.registry import OfferedRunner
 from ambient.contract.resources import Resource
 from ambient.contract.runner_api import ContractRange
 from ambient.core.errors import StorageUnavailable, Unavailable
 from ambient.core.lifecycle import Phase
-from ambient.core.ports import Query
+from ambient.core.lists import Tally
 from ambient.server import wire
 from ambient.server.access import Bot, Declared, Person, caller_of
-from ambient.server.routes.project import runner_types
+from ambient.server.routes.project import offered
 from ambient.server.services import Services
 
 FEATURES: Final = (
@@ -31,6 +31,11 @@ FEATURES: Final = (
     "queue",
     "token-rotation",
 )
+REASONS: Final[Mapping[str, str]] = {
+    "cluster": "The cluster's API does not answer: sessions run on and can be read, talked to and "
+    "followed; starts, stops and new sign-ins wait for it.",
+}
+"""What it means for people that a check is degraded."""
 
 
 class VersionReply(Resource):
@@ -69,9 +74,10 @@ class PlatformRoutes:
             Declared("GET", "/api/version", self.version, public, reply=VersionReply),
             Declared("GET", "/api/openapi.json", self.openapi, public),
             Declared("GET", "/api/cluster-info", self.cluster_info, public),
-            Declared("GET", "/api/runner-types", self.runner_types, public, reply=list[RunnerType]),
+            Declared(
+                "GET", "/api/runner-types", self.runner_types, public, reply=list[OfferedRunner]
+            ),
             Declared("GET", "/api/me", self.me, Person.USER, bot=Bot.SELF, reply=MeReply),
-            Declared("GET", "/api/admin/health", self.admin_health, Person.PLATFORM),
         ]
 
     async def health(self) -> Response:
@@ -79,16 +85,26 @@ class PlatformRoutes:
         return wire.plain({"status": "healthy"})
 
     async def ready(self) -> Response:
-        """It can do its work: the database answers."""
+        """It can do its work: the database answers, and what it rests on besides is there."""
         if self._services.closing.is_set():
             raise Unavailable("The server is ending.", checks={"storage": "unknown"})
         try:
             await self._services.store.ping()
         except StorageUnavailable as exc:
-            checks = {"storage": "failed", "index": "failed", "cluster": "none"}
+            self._saw(well=False)
+            checks = {**self._services.checks(), "storage": "failed", "index": "failed"}
             raise Unavailable(str(exc), hint=exc.next_step, checks=checks) from exc
-        checks = {"storage": "ok", "index": "ok", "cluster": "none"}
+        checks = {"storage": "ok", **self._services.checks()}
+        self._saw(well=all(one in ("ok", "none") for one in checks.values()))
+        if failed := [name for name, one in checks.items() if one == "failed"]:
+            raise Unavailable(f"Not ready: {', '.join(failed)}.", checks=checks)
+        reasons = [REASONS[name] for name, one in checks.items() if one == "degraded"]
+        if reasons:
+            return wire.plain({"status": "degraded", "checks": checks, "reasons": reasons})
         return wire.plain({"status": "ready", "checks": checks})
+
+    def _saw(self, *, well: bool) -> None:
+        self._services.wellness.saw(self._services.clock.now(), well=well)
 
     async def version(self) -> Response:
         """Release, contract, features."""
@@ -104,11 +120,12 @@ class PlatformRoutes:
 
     async def cluster_info(self) -> Response:
         """Where this runs."""
-        return wire.plain({"isOpenShift": False, "vertexEnabled": False, "mode": "embedded"})
+        mode = self._services.mode
+        return wire.plain({"isOpenShift": False, "vertexEnabled": False, "mode": mode})
 
     async def runner_types(self) -> Response:
         """Every runner type of this release."""
-        return runner_types()
+        return await offered(self._services.runners)
 
     async def me(self, request: Request) -> Response:
         """Who the caller is."""
@@ -123,31 +140,15 @@ class PlatformRoutes:
             )
         )
 
-    async def admin_health(self) -> Response:
-        """The platform's state in numbers."""
-        await self._services.store.ping()
-        return wire.plain(
-            {
-                "status": "healthy",
-                "version": VERSION,
-                "mode": "embedded",
-                "checks": {"storage": "ok"},
-                "loop": {"secondsSinceLook": self._since_look()},
-                "sessions": await count_by_phase(self._services),
-            }
-        )
-
-    def _since_look(self) -> float | None:
-        """Seconds since the reconcile loop looked at anything; None: not known here."""
-        seen_at = self._services.loop_seen_at
-        return None if seen_at is None else round(self._services.clock.monotonic() - seen_at(), 1)
-
 
 async def count_by_phase(services: Services) -> dict[str, int]:
     """How many sessions are in each phase, over all projects."""
+    return phases_of(await services.store.tally())
+
+
+def phases_of(tally: Tally) -> dict[str, int]:
+    """Of each phase, also of those that no session is in."""
     found = {phase.value: 0 for phase in Phase}
-    for project in await services.store.list_projects():
-        for phase in Phase:
-            query = Query(project=project.name, phases=(phase.value,), limit=1)
-            found[phase.value] += (await services.store.list(query)).total
+    for group in tally.groups:
+        found[group.phase.value] += group.count
     return found

@@ -2,6 +2,8 @@
 
 import hashlib
 from collections.abc import AsyncIterator
+from contextlib import suppress
+from dataclasses import replace
 from typing import Annotated, Final, Literal
 
 from fastapi import Query as Param
@@ -10,10 +12,10 @@ from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
 from ambient.contract.names import BRANCH_PREFIX
 from ambient.contract.resources import AgenticSession
-from ambient.core.errors import AlreadyExists
+from ambient.core.errors import AlreadyExists, AttachmentGone, SessionNotFound
+from ambient.core.lists import Listed
 from ambient.core.model import Principal, Role, Session, StopReason, session_id
-from ambient.core.ports import Listed
-from ambient.core.service.sessions import Created, Draft
+from ambient.core.service.sessions import Created, Draft, Fork
 from ambient.server import wire
 from ambient.server.access import (
     Bot,
@@ -31,6 +33,7 @@ from ambient.server.routes.session_body import (
     CreatedReply,
     CreateSession,
     DisplayName,
+    ForkSession,
     ListParameters,
     PatchedMetadata,
     PatchReply,
@@ -38,6 +41,7 @@ from ambient.server.routes.session_body import (
     StopSession,
     UpdateSession,
 )
+from ambient.server.rows import Rows
 from ambient.server.services import Services
 
 ALL: Final = "/api/projects/{project}/agentic-sessions"
@@ -48,7 +52,9 @@ MAX_TAIL: Final = 5000
 class SessionRoutes:
     """The routes of sessions."""
 
-    def __init__(self, services: Services, guard: Guard, replies: Replies) -> None:
+    def __init__(self, services: Services, guard: Guard, replies: Replies, rows: Rows) -> None:
+        self._watch = services.watch
+        self._rows = rows
         self._sessions = services.sessions
         self._streams = services.streams
         self._workspaces = services.workspaces
@@ -77,7 +83,7 @@ class SessionRoutes:
                 view,
                 bot=same,
                 streams=True,
-                media=(wire.JSON, "application/jsonl"),
+                media=(wire.JSON, "application/jsonl", "text/markdown"),
             ),
             Declared(get, ONE + "/pod-events", self.process_events, view),
             Declared(get, ONE + "/logs", self.logs, Person.EDIT, media=("text/plain",)),
@@ -97,8 +103,9 @@ class SessionRoutes:
             Declared(
                 post, ONE + "/stop", self.stop, edit, bot=Bot.SAME_OWNER, status=202, reply=one
             ),
-            Declared(put, ONE + "/displayname", self.rename, edit, reply=one),
+            Declared(put, ONE + "/displayname", self.rename, edit, bot=Bot.OWN_SESSION, reply=one),
             Declared(post, ONE + "/model", self.set_model, edit, reply=one),
+            Declared(post, ONE + "/fork", self.fork, Person.VIEW, status=201, reply=one),
             Declared(post, ONE + "/clone", self.clone, Person.VIEW, status=201, reply=one),
         ]
 
@@ -124,17 +131,13 @@ class SessionRoutes:
         if draft.name is not None:
             return await self._sessions.create(caller, project, draft)
         name = f"session-{hashlib.sha256(key.encode()).hexdigest()[:32]}"
-        named = Draft(
-            spec=draft.spec,
-            name=name,
-            labels=draft.labels,
-            annotations=draft.annotations,
-            parent=draft.parent,
-        )
         try:
-            return await self._sessions.create(caller, project, named)
-        except AlreadyExists:
-            return Created(session=(await self._sessions.get(session_id(project, name))).session)
+            return await self._sessions.create(caller, project, replace(draft, name=name))
+        except (AlreadyExists, AttachmentGone):
+            with suppress(SessionNotFound):  # the first time it was made, and took its files
+                made = await self._sessions.get(session_id(project, name))
+                return Created(session=made.session)
+            raise
 
     async def get(self, project: ProjectName, session: SessionName) -> Response:
         """One session."""
@@ -148,14 +151,9 @@ class SessionRoutes:
     ) -> Response:
         """A page of sessions."""
         query = parameters.query(project, caller_of(request))
+        cursor = await self._watch.cursor()
         found = await self._sessions.list(query)
-        return wire.page(
-            (wire.session(one) for one in found.items),
-            total=found.total,
-            limit=query.limit,
-            offset=query.offset,
-            lower_bound=found.total_is_lower_bound,
-        )
+        return await self._rows.page(found, query, cursor, shown=parameters.shown)
 
     async def update(
         self, project: ProjectName, session: SessionName, body: UpdateSession
@@ -236,22 +234,39 @@ class SessionRoutes:
         key = self._replies.key_of(request, caller, "clone", f"{project}/{session}")
         return await make() if key is None else await self._replies.once(key, make)
 
+    async def fork(
+        self, request: Request, project: ProjectName, session: SessionName, body: ForkSession
+    ) -> Response:
+        """Make a session that goes on from a message of this one; the caller owns it."""
+        caller, source = caller_of(request), session_id(project, session)
+        target = body.target_project or project
+        await self._guard.require(caller, target, Role.EDIT)
+        self._guard.slow_creates(caller)
+        history = await self._streams.history(source, body.at_seq)
+        made = await self._sessions.fork(
+            caller, source, Fork(project=target, name=body.name, history=history)
+        )
+        return await self._reply(await self._sessions.get(made.session.id), 201)
+
     async def export(
         self,
         project: ProjectName,
         session: SessionName,
-        format: Literal["json", "jsonl"] = "json",
+        format: Literal["json", "jsonl", "md"] = "json",
+        tools: bool = True,
     ) -> Response:
-        """Everything that happened, as a file."""
+        """Everything that happened, as a file. md: the conversation, with the bodies of tool calls
+        unless `tools=false`."""
         found = await self._sessions.get(session_id(project, session))
+        if format == "md":
+            title = found.session.spec.display_name or session
+            said = await self._streams.transcript(found.session.id, title, tools=tools)
+            return _attached(said, "text/markdown; charset=utf-8", f"{session}.md")
         events = await self._streams.export(found.session.id)
         lines = format == "jsonl"
         body = _lines(events) if lines else self._document(found.session, events)
-        return StreamingResponse(
-            body,
-            media_type="application/jsonl" if lines else wire.JSON,
-            headers={"Content-Disposition": f'attachment; filename="{session}.{format}"'},
-        )
+        media = "application/jsonl" if lines else wire.JSON
+        return _attached(body, media, f"{session}.{format}")
 
     async def process_events(self, project: ProjectName, session: SessionName) -> Response:
         """What the supervisor saw of the runner's process, in the shape of Pod events."""
@@ -294,6 +309,11 @@ class SessionRoutes:
             yield comma + one
             comma = b","
         yield b"]}"
+
+
+def _attached(body: AsyncIterator[bytes], media: str, name: str) -> Response:
+    disposition = f'attachment; filename="{name}"'
+    return StreamingResponse(body, media_type=media, headers={"Content-Disposition": disposition})
 
 
 async def _lines(events: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
 from ambient.contract.resources import (
     LlmSettings,
@@ -12,10 +12,16 @@ from ambient.contract.resources import (
     SessionSpec,
     Workflow,
 )
+from ambient.core.lists import Query
 from ambient.core.model import Principal
-from ambient.core.ports import Query
 from ambient.core.service.sessions import Draft
 from ambient.server.selector import parse as parse_selector
+
+
+class Attached(Resource):
+    """A file that was staged (`P/uploads`)."""
+
+    id: str = Field(max_length=500)
 
 
 class CreateSession(Resource):
@@ -40,6 +46,7 @@ class CreateSession(Resource):
     annotations: dict[str, str] | None = None
     mcp_servers: McpServers | None = None
     sdk_options: dict[str, Any] | None = None
+    attachments: tuple[Attached, ...] | None = Field(default=None, max_length=50)
 
     def draft(self) -> Draft:
         """The same for the core."""
@@ -51,6 +58,7 @@ class CreateSession(Resource):
             labels=self.labels or {},
             annotations=self.annotations or {},
             parent=self.parent_session or self.parent_session_id,
+            files=[one.id for one in self.attachments or ()],
         )
 
 
@@ -88,6 +96,8 @@ class UpdateSession(Resource):
     inactivity_timeout: int | None = None
     llm_settings: LlmSettings | None = None
     mcp_servers: McpServers | None = None
+    sdk_options: dict[str, Any] | None = None
+    """Keys to set; null takes one out."""
 
 
 class PatchedMetadata(Resource):
@@ -130,6 +140,14 @@ class CloneSession(Resource):
     new_session_name: str
 
 
+class ForkSession(Resource):
+    """at_seq: the history goes up to here; absent: all of it. Files are not copied."""
+
+    at_seq: int | None = Field(default=None, ge=0, le=2**53)
+    target_project: str | None = None
+    name: str | None = None
+
+
 class ChosenModel(Resource):
     """A model's id."""
 
@@ -146,16 +164,33 @@ class ListParameters(Resource):
     label_selector: str = Field(default="", max_length=2000)
     sort: str = Field(
         default="-createdAt",
-        pattern="^-?(createdAt|lastActivityTime|name|displayName|phase)$",
+        pattern="^-?(createdAt|lastActivityTime|name|displayName|phase|attention|cost)$",
     )
+    model: str | None = Field(default=None, max_length=200)
+    runner: str | None = Field(default=None, max_length=200)
+    repo: str | None = Field(default=None, max_length=2000)
+    """A repository's address or name."""
+    created_after: AwareDatetime | None = None
+    min_cost: float | None = Field(default=None, ge=0, le=1e9)
+    """US dollars."""
+    shown: bool = False
+    """Rows with `rev` and `shown`, as `GET /api/watch` has them."""
     limit: int = Field(default=20, ge=1)
     offset: int = Field(default=0, ge=0, le=2**53)
 
-    def query(self, project: str, caller: Principal) -> Query:
+    def query(
+        self, project: str, caller: Principal, projects: tuple[str, ...] | None = None
+    ) -> Query:
         """The same for the core. A bot is shown the sessions of its owner only."""
         me = caller.user_id
         return Query(
             project=project,
+            projects=projects,
+            model=self.model,
+            runner=self.runner,
+            repo=self.repo,
+            created_after=self.created_after,
+            min_cost=self.min_cost,
             search=self.search,
             phases=_list(self.phase),
             agent_statuses=_list(self.agent_status),

@@ -1,23 +1,28 @@
-"""Files, repositories and MCP servers of a session (api.md 3.6, 3.12, 3.13)."""
+"""Files and MCP servers of a session (api.md 3.6, 3.12)."""
 
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 from fastapi import Query as Param
 from fastapi import Request
 from starlette.responses import Response
 
 from ambient.contract.names import SOURCE_HEADER
-from ambient.contract.runner_api import FileList, GitStatus
+from ambient.contract.runner_api import FileList
+from ambient.contract.span import Span
 from ambient.core.errors import FileTooLarge, InvalidPath
+from ambient.core.filing import Content
 from ambient.core.model import SessionId, session_id
 from ambient.server import wire
-from ambient.server.access import Declared, Person, ProjectName, SessionName
-from ambient.server.content import OCTETS, partial
+from ambient.server.access import Bot, Declared, Person, ProjectName, SessionName
+from ambient.server.archive import MEDIA, ArchiveReply, entries, zipped
+from ambient.server.content import OCTETS, FileReply
 from ambient.server.routes.session import ONE
 from ambient.server.services import Services
 
 FILE: Final = ONE + "/workspace/{path:path}"
-_MAX_PATH: Final = 4096
+_MAX_PATH: Final = 4000
+_MAX_NAME: Final = 255
+"""Bytes of one name, as file systems have it."""
 
 
 class WorkspaceRoutes:
@@ -30,10 +35,10 @@ class WorkspaceRoutes:
 
     def declared(self) -> list[Declared]:
         """Each route with its callers."""
-        view, edit = Person.VIEW, Person.EDIT
+        view, edit, same = Person.VIEW, Person.EDIT, Bot.SAME_OWNER
         return [
-            Declared("GET", ONE + "/workspace", self.list, view, reply=FileList),
-            Declared("GET", FILE, self.read, view, media=(OCTETS,)),
+            Declared("GET", ONE + "/workspace", self.list, view, bot=same, reply=FileList),
+            Declared("GET", FILE, self.read, view, bot=same, media=(OCTETS,)),
             Declared(
                 "PUT",
                 FILE,
@@ -41,12 +46,10 @@ class WorkspaceRoutes:
                 edit,
                 body=self._max_upload,
                 too_large=FileTooLarge,
-                extra=_RAW_BODY,
+                extra=RAW_BODY,
             ),
             Declared("DELETE", FILE, self.delete, edit),
-            Declared("GET", ONE + "/git/status", self.git_status, view, reply=GitStatus),
-            Declared("GET", ONE + "/git/list-branches", self.list_branches, view),
-            Declared("GET", ONE + "/repos/status", self.repos_status, view),
+            Declared("GET", ONE + "/archive", self.archive, view, bot=same, media=(MEDIA,)),
             Declared("GET", ONE + "/mcp/status", self.mcp_status, view),
         ]
 
@@ -65,19 +68,46 @@ class WorkspaceRoutes:
         return _marked(reply, live=live)
 
     async def read(
-        self, request: Request, project: ProjectName, session: SessionName, path: str
+        self,
+        request: Request,
+        project: ProjectName,
+        session: SessionName,
+        path: str,
+        view: Literal["html"] | None = None,
     ) -> Response:
-        """A file, whole or a range."""
+        """A file, whole or a range. view=html: as a page in which nothing runs, for a frame."""
         found = await self._existing(project, session)
-        data, live = await self._workspaces.read(found, file_inside(path))
-        return _marked(partial(data, request.headers.get("range")), live=live)
+        span = Span.of(request.headers.get("range"))
+        content, live = await self._workspaces.open(found, file_inside(path), span)
+        reply = FileReply(content, part=span is not None)
+        if view is not None:
+            reply.headers["Content-Type"] = "text/html; charset=utf-8"
+            reply.headers["Content-Security-Policy"] = SANDBOX
+        return _marked(reply, live=live)
+
+    async def archive(
+        self, project: ProjectName, session: SessionName, path: Annotated[str, Param()] = ""
+    ) -> Response:
+        """A folder with all that is in it, as a zip file."""
+        found, base = await self._existing(project, session), inside(path)
+        _, live = await self._workspaces.list(found, base)
+
+        async def folder(at: str) -> FileList:
+            return (await self._workspaces.list(found, at))[0]
+
+        async def file(at: str) -> Content:
+            return (await self._workspaces.open(found, at))[0]
+
+        chunks = zipped(await entries(folder, base), base, file)
+        name = f"{session}-{base}" if base else session
+        return _marked(ArchiveReply(chunks, name), live=live)
 
     async def write(
         self, request: Request, project: ProjectName, session: SessionName, path: str
     ) -> Response:
         """Write or replace a file."""
         found, wanted = await self._existing(project, session), file_inside(path)
-        await self._workspaces.write(found, wanted, await request.body())
+        await self._workspaces.write(found, wanted, request.stream())
         return wire.plain({"message": f"{wanted} was written."})
 
     async def delete(self, project: ProjectName, session: SessionName, path: str) -> Response:
@@ -85,27 +115,6 @@ class WorkspaceRoutes:
         found, wanted = await self._existing(project, session), file_inside(path)
         await self._workspaces.delete(found, wanted)
         return wire.plain({"message": f"{wanted} was deleted."})
-
-    async def git_status(
-        self, project: ProjectName, session: SessionName, path: Annotated[str, Param()]
-    ) -> Response:
-        """State of a repository in the workspace."""
-        found = await self._existing(project, session)
-        status = await self._workspaces.git_status(found, inside(path))
-        return wire.plain(status.model_dump(by_alias=True))
-
-    async def list_branches(
-        self, project: ProjectName, session: SessionName, path: str = "artifacts"
-    ) -> Response:
-        """Branches of a repository in the workspace."""
-        found = await self._existing(project, session)
-        branches = await self._workspaces.list_branches(found, inside(path))
-        return wire.plain({"branches": [*branches]})
-
-    async def repos_status(self, project: ProjectName, session: SessionName) -> Response:
-        """Repositories as they are on disk."""
-        found = await self._existing(project, session)
-        return wire.plain({"repos": [*await self._workspaces.repos_status(found)]})
 
     async def mcp_status(self, project: ProjectName, session: SessionName) -> Response:
         """MCP servers as the live client sees them."""
@@ -123,7 +132,11 @@ def _marked(reply: Response, *, live: bool) -> Response:
     return reply
 
 
-_RAW_BODY: Final = {
+SANDBOX: Final = (
+    "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'"
+)
+"""What an agent wrote is shown, and never runs, loads or sends anything."""
+RAW_BODY: Final = {
     "openapi_extra": {
         "requestBody": {
             "required": True,
@@ -137,13 +150,20 @@ _RAW_BODY: Final = {
 
 def inside(path: str) -> str:
     """The path, which must be relative and stay inside the workspace. Raises InvalidPath."""
-    if path.startswith("/") or len(path) > _MAX_PATH or "\0" in path or ".." in path.split("/"):
+    parts = path.split("/")
+    if path.startswith("/") or "\0" in path or ".." in parts or _too_long(path):
         raise InvalidPath(
             "The path must be relative, without '..', inside the workspace.",
             hint="For example: artifacts/report.md",
             fields=[{"field": "path", "message": "is not a path inside the workspace"}],
         )
-    return path.rstrip("/")
+    return "/".join(part for part in parts if part not in ("", "."))
+
+
+def _too_long(path: str) -> bool:
+    return len(path) > _MAX_PATH or any(
+        len(one.encode(errors="surrogatepass")) > _MAX_NAME for one in path.split("/")
+    )
 
 
 def file_inside(path: str) -> str:
