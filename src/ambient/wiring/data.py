@@ -11,6 +11,7 @@ from typing import IO, Any, Final, Self
 from ambient.contract.local import folder_mark
 from ambient.contract.names import OWNER_TOKEN_FILE, SERVER_FILE
 
+ACCOUNT_KEY_FILE: Final = "account-key"
 LOCK_FILE: Final = "server.lock"
 DATABASE_FILE: Final = "ambient.db"
 
@@ -86,6 +87,13 @@ class DataFolder:
         if not file.exists():
             self._write(OWNER_TOKEN_FILE, secrets.token_urlsafe(32))
         return file.read_text().strip()
+
+    def account_key(self) -> bytes:
+        """The key that seals people's accounts; made at the first start."""
+        file = self.folder / ACCOUNT_KEY_FILE
+        if not file.exists():
+            self._write(ACCOUNT_KEY_FILE, secrets.token_hex(32))
+        return bytes.fromhex(file.read_text().strip())
 
     def _write(self, name: str, text: str) -> None:
         """A file for the owner's eyes only, whole or not at all."""

@@ -8,34 +8,50 @@ import asyncio
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from importlib.util import find_spec
 from typing import Any, Final
 
 import structlog
 import uvloop
 from fastapi import FastAPI
 
+from ambient.contract.launch import LaunchSpec
+from ambient.contract.registry import runner_type
 from ambient.contract.tokens import mint
 from ambient.core.decide import Limits
 from ambient.core.errors import AlreadyExists, AmbientError
-from ambient.core.model import Head, SessionId
-from ambient.core.ports import Clock
+from ambient.core.model import Head, Session, SessionId
+from ambient.core.ports import Clock, SessionStore
 from ambient.core.reconcile.care import Care
 from ambient.core.reconcile.desired import Desire
+from ambient.core.reconcile.files import Files, Saving, SavingRelay
 from ambient.core.reconcile.folding import FOLD_EVERY, Folding
 from ambient.core.reconcile.handover import Handing
 from ambient.core.reconcile.life import Life
 from ambient.core.reconcile.loop import Reconciler
-from ambient.core.reconcile.ports import Ports
+from ambient.core.reconcile.ports import LogPorts, nothing_saved
 from ambient.core.rotation import Rules
+from ambient.core.service.access_keys import AccessKeys
+from ambient.core.service.accounts import Accounts
+from ambient.core.service.drafts import Drafts
+from ambient.core.service.permissions import Permissions
 from ambient.core.service.places import Workspaces
+from ambient.core.service.preferences import Preferences
 from ambient.core.service.projects import Projects
 from ambient.core.service.prompts import Prompts
-from ambient.core.service.sessions import Sessions
+from ambient.core.service.runners import Runners
+from ambient.core.service.secrets import Secrets
+from ambient.core.service.sharing import Sharing
+from ambient.core.service.snapshots import SnapshotRules, Snapshots
+from ambient.core.service.staging import Staging
 from ambient.core.service.streams import Streams
+from ambient.core.service.uploads import Uploads
+from ambient.core.service.watch import Watch
+from ambient.core.service.workflows import SavedWorkflows
 from ambient.engines.local.bot_tokens import LIFE, BotClaim, BotTokens
 from ambient.engines.local.engine import LocalEngine
 from ambient.engines.local.options import LocalOptions
@@ -43,26 +59,39 @@ from ambient.relay.http import HttpRunnerClient
 from ambient.relay.tailer import Tailer
 from ambient.relay.tokens import CACHE_SECONDS, TokenSource
 from ambient.server.app import build_app
-from ambient.server.auth import OWNER, EmbeddedAuthenticator, OwnerIsAdmin
+from ambient.server.auth import OWNER, EmbeddedAuthenticator, OwnerAlone, OwnerIsAdmin
+from ambient.server.catalogue import Catalogue
 from ambient.server.edge import current_request_id
+from ambient.server.keys import KeysByGrant, WithKeys
+from ambient.server.links import Links
 from ambient.server.logins import Logins
 from ambient.server.metrics import Metrics
+from ambient.server.outbound import Outbound
 from ambient.server.services import Services
 from ambient.server.settings import ServerSettings, SettingsInvalid
 from ambient.server.settings import load as load_settings
 from ambient.storage.database import Database
 from ambient.storage.log import SqlEventLog
+from ambient.storage.object import SqlObjectStore
+from ambient.storage.seal import AesSealer
 from ambient.storage.secret import SqlKeyStore, SqlTokenStore
 from ambient.storage.session import SqlSessionStore
+from ambient.storage.staging import SqlStagingStore
+from ambient.storage.upload import SqlUploadStore
+from ambient.wiring.bucket import bucket_of, no_store
+from ambient.wiring.catalogue import workflows_of
 from ambient.wiring.data import DataFolder
+from ambient.wiring.flags import flags_by
 from ambient.wiring.http_server import HttpServer
 from ambient.wiring.metrics import metrics_served
-from ambient.wiring.orders import launch_orders
+from ambient.wiring.orders import GitOrders, launch_orders
+from ambient.wiring.sessions import sessions_of
 from ambient.wiring.system import SystemClock, new_id
 
 Loop = Callable[[], Coroutine[Any, Any, None]]
 SWITCH_SECONDS: Final = 0.0005
 DEFAULT_PROJECT: Final = "default"
+SAVED_FOLDER: Final = "saved"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +134,10 @@ class Platform:
 
     def sign_in_url(self) -> str:
         """A link that signs its first user in, once."""
-        return f"{self.url}/#code={self.services.logins.code()}"
+        logins = self.services.logins
+        if not isinstance(logins, Logins):
+            raise TypeError("a machine has the logins of its owner")
+        return f"{self.url}/#code={logins.code()}"
 
 
 def in_address(host: str) -> str:
@@ -169,29 +201,34 @@ def _assemble(ground: _Ground) -> tuple[Platform, tuple[Loop, ...]]:
 
     client = HttpRunnerClient(source, on_rejected=refused, request_id=current_request_id)
     tailer = Tailer(client, log, clock, on_error=refused, on_append=appended)
-    ports = Ports(
+    snapshots = _snapshots(ground, client)
+    ports = LogPorts(
         store=store,
         log=log,
         tokens=tokens,
         engine=engine,
         runner=client,
-        relay=tailer,
+        relay=SavingRelay(tailer, lambda: files, store),
         clock=clock,
         new_id=new_id,
         mint=mint,
-        launch_spec=launch_orders(f"{ground.url}/api"),
+        launch_spec=_orders(ground),
+        forget_files=snapshots.remove if snapshots else nothing_saved,
     )
     care = Care(ports, ground.tuning.rules, reconciler.wake)
     reconciler.add("life", Life(ports, ground.tuning.limits))
-    reconciler.add("desired", Desire(ports))
-    reconciler.add("handover", Handing(ports))
-    reconciler.add("care", care)
-    reconciler.add("folding", Folding(log, clock))
     services = replace(
-        _services(ground, ports, reconciler.wake),
+        _services(ground, ports, reconciler.wake, snapshots),
         loop_seen_at=lambda: reconciler.looked_at,
+        warm_places=engine.count_warm,
         metrics=metrics,
     )
+    files = _files(ground, ports, services.uploads, snapshots)
+    reconciler.add("files", files)
+    reconciler.add("desired", Desire(ports))
+    reconciler.add("handover", Handing(ports, files.in_place))
+    reconciler.add("care", care)
+    reconciler.add("folding", Folding(log, clock))
     made = Platform(
         app=build_app(services, ground.settings),
         services=services,
@@ -204,35 +241,149 @@ def _assemble(ground: _Ground) -> tuple[Platform, tuple[Loop, ...]]:
     return made, (reconciler.run, tailer.run, engine.run)
 
 
-def _services(ground: _Ground, ports: Ports, wake: Callable[[SessionId], None]) -> Services:
-    store, log, runner, clock = ports.store, ports.log, ports.runner, ports.clock
-    sessions = Sessions(store=store, log=log, clock=clock, new_id=new_id, wake=wake)
-    logins = Logins(
-        keys=SqlKeyStore(ground.database),
-        clock=clock,
-        code_seconds=ground.settings.code_seconds,
-        login_seconds=ground.settings.login_seconds,
+def _orders(ground: _Ground) -> Callable[[Session], Awaitable[LaunchSpec]]:
+    return launch_orders(
+        f"{ground.url}/api",
+        _runners(ground),
+        GitOrders(ca_bundle=ground.settings.ca_bundle, cache_mib=ground.settings.git_cache_mib),
     )
+
+
+def _files(
+    ground: _Ground, ports: LogPorts, uploads: Uploads, snapshots: Snapshots | None
+) -> Files:
+    return Files(
+        store=ports.store,
+        log=ports.log,
+        uploads=uploads,
+        clock=ports.clock,
+        say=ports.set_condition,
+        saving=Saving(
+            snapshots=snapshots,
+            no_store=no_store(ground.settings),
+            save_every=timedelta(seconds=ground.settings.workspace_save_seconds),
+        ),
+    )
+
+
+def _snapshots(ground: _Ground, runner: HttpRunnerClient) -> Snapshots | None:
+    bucket = bucket_of(ground.settings, ground.data.folder / SAVED_FOLDER)
+    if bucket is None:
+        return None
+    rules = SnapshotRules(
+        max_bytes=ground.settings.workspace_max_mib << 20,
+        exclude=ground.settings.workspace_exclude,
+    )
+    return Snapshots(bucket=bucket, runner=runner, clock=ground.tuning.clock, rules=rules)
+
+
+def _services(
+    ground: _Ground,
+    ports: LogPorts,
+    wake: Callable[[SessionId], None],
+    snapshots: Snapshots | None,
+) -> Services:
+    store, log, runner, clock = ports.store, ports.log, ports.runner, ports.clock
+    authorizer = KeysByGrant(OwnerIsAdmin())
+    objects = SqlObjectStore(ground.database)
+    access_keys = AccessKeys(store=store, objects=objects, clock=clock)
+    drafts = Drafts(store=store, objects=objects, clock=clock)
+    flags = flags_by(ground.settings, objects, store)
+    runners = replace(_runners(ground), switches=flags)
+    staging = Staging(staged=SqlStagingStore(ground.database), clock=clock, new_id=new_id)
+    sessions = sessions_of(ports, log, wake, runners, drafts, staging)
+    logins, secrets, members = _logins(ground), _secrets(ground), OwnerAlone()
+    workspaces = Workspaces(
+        store=store, log=log, engine=ports.engine, runner=runner, snapshots=snapshots
+    )
+    outbound = Outbound(ground.settings.outbound_allow, ground.settings.ca_bundle)
     return Services(
         sessions=sessions,
-        projects=Projects(store=store, sessions=sessions, clock=clock),
+        runners=runners,
+        projects=Projects(
+            store=store, sessions=sessions, secrets=secrets, members=members, clock=clock
+        ),
+        sharing=Sharing(store=store, members=members),
+        secrets=secrets,
+        drafts=drafts,
+        permissions=Permissions(log=log, clock=clock),
+        flags=flags,
+        preferences=Preferences(objects),
+        access_keys=access_keys,
         prompts=Prompts(store=store, log=log, runner=runner, clock=clock, new_id=new_id, wake=wake),
         streams=Streams(log=log),
-        workspaces=Workspaces(store=store, log=log, engine=ports.engine, runner=runner),
+        watch=Watch(store=store, log=log, authorizer=authorizer),
+        workspaces=workspaces,
+        accounts=_accounts(ground, ports),
+        outbound=outbound,
+        catalogue=Catalogue(workflows_of(ground.settings), outbound, clock),
+        workflows=SavedWorkflows(objects=objects, store=store),
+        staging=staging,
+        uploads=_uploads(ground, ports, workspaces),
         store=store,
         log=log,
         tokens=ports.tokens,
         runner=runner,
-        authenticator=EmbeddedAuthenticator(
-            owner_token=ground.data.owner_token(),
-            logins=logins,
-            verify_bot=lambda token: _whose(ground.bots.verify(token)),
-            store=store,
-        ),
-        authorizer=OwnerIsAdmin(),
+        authenticator=WithKeys(access_keys, _authenticator(ground, store, logins)),
+        authorizer=authorizer,
         logins=logins,
+        links=Links(keys=SqlKeyStore(ground.database), clock=clock),
         clock=clock,
         new_id=new_id,
+    )
+
+
+def _logins(ground: _Ground) -> Logins:
+    return Logins(
+        owner=OWNER,
+        keys=SqlKeyStore(ground.database),
+        clock=ground.tuning.clock,
+        code_seconds=ground.settings.code_seconds,
+        login_seconds=ground.settings.login_seconds,
+    )
+
+
+def _authenticator(ground: _Ground, store: SessionStore, logins: Logins) -> EmbeddedAuthenticator:
+    return EmbeddedAuthenticator(
+        owner_token=ground.data.owner_token(),
+        logins=logins,
+        verify_bot=lambda token: _whose(ground.bots.verify(token)),
+        store=store,
+    )
+
+
+def _accounts(ground: _Ground, ports: LogPorts) -> Accounts:
+    return Accounts(
+        keys=SqlKeyStore(ground.database),
+        sealer=AesSealer(ground.data.account_key()),
+        store=ports.store,
+        log=ports.log,
+        clock=ports.clock,
+    )
+
+
+def _uploads(ground: _Ground, ports: LogPorts, workspaces: Workspaces) -> Uploads:
+    return Uploads(
+        store=ports.store,
+        uploads=SqlUploadStore(ground.database),
+        workspaces=workspaces,
+        runner=ports.runner,
+        clock=ports.clock,
+        new_id=new_id,
+    )
+
+
+def _secrets(ground: _Ground) -> Secrets:
+    return Secrets(SqlObjectStore(ground.database), ground.tuning.clock)
+
+
+def _runners(ground: _Ground) -> Runners:
+    def is_installed(kind: str) -> bool:
+        entry = runner_type(kind)
+        return entry is None or not entry.package or find_spec(entry.package) is not None
+
+    return Runners(
+        secrets=_secrets(ground), host=ground.settings.for_runners(), is_installed=is_installed
     )
 
 

@@ -28,6 +28,7 @@ from ambient.runner.redactor import SecretValues
 from ambient.runner.routes.desired import DesiredRoutes
 from ambient.runner.routes.files import FileRoutes
 from ambient.runner.routes.runs import RunRoutes
+from ambient.runner.routes.snapshot import SnapshotRoutes
 from ambient.runner.routes.status import StatusRoutes
 from ambient.runner.runs import Tools
 from ambient.runner.session import Ground
@@ -126,6 +127,7 @@ def _ground(settings: Settings, journal: Journal, tools: Tools) -> Ground:
         tools=tools,
         crash=crash,
         environ=settings.environ,
+        bot_token=settings.bot_token,
     )
 
 
@@ -135,6 +137,7 @@ def _router(place: Place, usage: Usage, ground: Ground) -> Router:
             **StatusRoutes(place, usage, ground.journal).handlers(),
             **RunRoutes(place, ground.journal, ground.blobs).handlers(),
             **FileRoutes(place).handlers(),
+            **SnapshotRoutes(place).handlers(),
             **DesiredRoutes(place).handlers(),
         }
     )
