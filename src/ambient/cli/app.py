@@ -5,8 +5,8 @@ from typing import Annotated, Any, Final, Literal
 
 import typer
 
-from ambient.cli import flags
-from ambient.cli.form import Form
+from ambient.cli import flags, login, place, rules
+from ambient.cli.form import ExportForm, Form
 
 HELP: Final = "Ambient: agents that work on their own, in sessions that nothing strands."
 
@@ -18,6 +18,12 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.add_typer(place.repo, name="repo")
+app.add_typer(place.workflow, name="workflow")
+app.add_typer(rules.rules, name="rules")
+app.add_typer(login.context, name="context")
+for one in (login.login, login.logout, login.whoami):
+    app.command()(one)
 
 
 @app.command()
@@ -45,6 +51,23 @@ def down(data: flags.Data = None, timeout: flags.Timeout = None) -> None:
     local.down(data, timeout)
 
 
+@app.command()
+def operator() -> None:
+    """On a cluster: make and heal what sessions need. Its settings are AMBIENT_* variables."""
+    from ambient.cli import cluster
+
+    cluster.operator()
+
+
+@app.command()
+def server() -> None:
+    """On a cluster: serve the API and the page, one copy of any number. Its settings are AMBIENT_*
+    variables."""
+    from ambient.cli import cluster
+
+    cluster.server()
+
+
 @app.command("open")
 def open_(
     session: flags.MaybeName = None,
@@ -61,6 +84,7 @@ def open_(
 def run(
     prompt: Annotated[str, typer.Argument(help="What to do; - reads it from stdin.")],
     repo: flags.Repos = None,
+    workflow: flags.Workflow = None,
     project: flags.Project = None,
     follow: Annotated[
         bool, typer.Option("--follow/--no-follow", help="Show what happens, exit by outcome.")
@@ -70,6 +94,7 @@ def run(
     name: Annotated[str | None, typer.Option(help="The session's name.")] = None,
     keep: Annotated[bool, typer.Option(help="Let the session run on after it is done.")] = False,
     timeout: flags.Timeout = None,
+    max_cost: flags.MaxCost = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only the answer.")] = False,
 ) -> None:
     """One shot: make a session, give it the prompt, show its work, end with its answer."""
@@ -78,12 +103,14 @@ def run(
     asked = talk.Asked(
         prompt=talk.text_of(prompt),
         repos=repo or (),
+        workflow=workflow,
         model=model,
         runner=runner,
         name=name,
         follow=follow,
         keep=keep,
         seconds=timeout,
+        max_cost=max_cost,
         quiet=quiet,
     )
     raise typer.Exit(talk.run(asked, project))
@@ -129,6 +156,7 @@ def create(
     project: flags.Project = None,
     prompt: Annotated[str | None, typer.Option(help="First prompt; - reads stdin.")] = None,
     repo: flags.Repos = None,
+    workflow: flags.Workflow = None,
     model: flags.Model = None,
     runner: flags.Runner = None,
     label: Annotated[list[str] | None, typer.Option(metavar="KEY=VALUE")] = None,
@@ -147,6 +175,8 @@ def create(
         labels=label or (),
         title=title,
     )
+    if workflow is not None:
+        fields["activeWorkflow"] = talk.workflow_of(workflow)
     if description is not None:
         fields["description"] = description
     life.create(kind, name, project, fields, wait=wait)
@@ -303,27 +333,52 @@ def queue(
 @app.command()
 def export(
     session: flags.Name,
-    form: Annotated[Form, typer.Option("--as", help="json or jsonl.")] = Form.JSON,
+    form: Annotated[
+        ExportForm, typer.Option("--as", help="One object, an event a line, or the conversation.")
+    ] = ExportForm.JSON,
+    tools: Annotated[
+        bool, typer.Option("--tools/--no-tools", help="md: with the bodies of tool calls.")
+    ] = True,
     to: Annotated[Path | None, typer.Option("--to", help="File; else stdout.")] = None,
     project: flags.Project = None,
 ) -> None:
     """Everything that happened in a session."""
     from ambient.cli import look
 
-    look.export(session, form, to, project)
+    look.export(session, form, to, project, tools=tools)
 
 
 @app.command()
 def files(
     session: flags.Name,
     path: Annotated[str, typer.Argument()] = "",
+    archive: Annotated[
+        Path | None, typer.Option("--zip", metavar="FILE", help="Save all of it as a zip file.")
+    ] = None,
     project: flags.Project = None,
     output: flags.Output = Form.TABLE,
 ) -> None:
     """A folder of the session's workspace."""
     from ambient.cli import look
 
-    look.files(session, path, output, project)
+    if archive is not None:
+        look.archive(session, path, archive, project)
+    else:
+        look.files(session, path, output, project)
+
+
+@app.command()
+def changes(
+    session: flags.Name,
+    repo: Annotated[str | None, typer.Argument(metavar="[REPO]")] = None,
+    patch: Annotated[bool, typer.Option("--patch", help="As a patch.")] = False,
+    project: flags.Project = None,
+    output: flags.Output = Form.TABLE,
+) -> None:
+    """What a session has changed in its repositories, committed or not."""
+    from ambient.cli import look
+
+    look.changes(session, repo, project, patch=patch, form=output)
 
 
 @app.command()
@@ -332,7 +387,7 @@ def cp(
     target: Annotated[str, typer.Argument(metavar="TO")],
     project: flags.Project = None,
 ) -> None:
-    """Copy a file out of a workspace, or into it."""
+    """Copy a file out of a workspace, or into it; to `SESSION:` in any phase (file-uploads/)."""
     from ambient.cli import look
 
     look.copy(source, target, project)
@@ -357,7 +412,12 @@ def rotate(
 @app.command()
 def doctor(
     session: flags.MaybeName = None,
-    every: Annotated[bool, typer.Option("--all", help="Every session that is not ended.")] = False,
+    every: Annotated[
+        bool,
+        typer.Option(
+            "--all", help="Every session that is not ended; without -p, of every project."
+        ),
+    ] = False,
     project: flags.Project = None,
     output: flags.Output = Form.TABLE,
 ) -> None:
@@ -379,6 +439,18 @@ def api(
     from ambient.cli import look
 
     look.api(method, path, body)
+
+
+mcp = typer.Typer(help="The platform as tools of your own agent.", no_args_is_help=True)
+app.add_typer(mcp, name="mcp")
+
+
+@mcp.command("serve")
+def mcp_serve(project: flags.Project = None) -> None:
+    """An MCP server on stdin and stdout, with your rights; see docs/tools.md."""
+    from ambient.cli import tools
+
+    tools.serve(project)
 
 
 @app.command()

@@ -6,6 +6,7 @@ from typing import Final, TypeVar
 
 from ambient.cli.exits import CliError, Exit
 from ambient.client import AsyncAmbient, errors
+from ambient.client.platform import Platform
 
 Found = TypeVar("Found")
 
@@ -21,6 +22,7 @@ _EXITS: Final[tuple[tuple[type[errors.ClientError], Exit], ...]] = (
     (errors.RunFailed, Exit.FAILED),
     (errors.SessionFailed, Exit.FAILED),
     (errors.WaitedTooLong, Exit.TIMEOUT),
+    (errors.NoCredential, Exit.NOT_ALLOWED),
     (errors.NoPlatform, Exit.UNREACHABLE),
     (errors.Unreachable, Exit.UNREACHABLE),
     (errors.Unavailable, Exit.UNREACHABLE),
@@ -36,11 +38,12 @@ def perform(
     *,
     url: str | None = None,
     token: str | None = None,
+    platform: Platform | None = None,
 ) -> Found:
     """Do a piece of work with a client. Raises CliError for what the client raises."""
 
     async def connected() -> Found:
-        async with AsyncAmbient(url, token, project) as ambient:
+        async with AsyncAmbient(url, token, project, platform=platform) as ambient:
             return await work(ambient)
 
     try:

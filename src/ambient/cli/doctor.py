@@ -8,7 +8,8 @@ import asyncio
 import json
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -17,15 +18,38 @@ from ambient.cli.clean import clean
 from ambient.cli.exits import Exit
 from ambient.cli.form import Form
 from ambient.cli.screen import Screen, data
-from ambient.client import AsyncAmbient
+from ambient.client import AsyncAmbient, Session
 from ambient.client.errors import ApiError, ClientError, NotFound
+from ambient.client.platform import chosen
 from ambient.client.settings import ClientSettings, find_server, owner_token
 from ambient.contract.doctor import Link
 
 LOOP_SECONDS: Final = 90.0
 """The loop looks at everything every 30 s; three of those missed is no sign of life."""
-_LOCAL: Final = "platform"
+AT_ONCE: Final = 8
+"""Sessions that are asked about together."""
+_PLATFORM: Final = "platform"
 _UP: Final = "ambient up"
+_PHASES: Final = "Pending,Creating,Running,Stopping"
+
+
+@dataclass(frozen=True, slots=True)
+class _Words:
+    """What can be done about the platform itself: here, or where it is."""
+
+    start: str
+    again: str
+    disk: str
+
+
+_HERE: Final = _Words(
+    start=_UP, again="ambient down; ambient up", disk="Is the disk full? Then: ambient down; up"
+)
+_THERE: Final = _Words(
+    start="Is it reached through a port-forward that ended? ambient context list",
+    again="kubectl -n ambient-system rollout restart deployment/ambient-server",
+    disk="kubectl -n ambient-system logs deployment/ambient-server",
+)
 
 
 def doctor(name: str | None, project: str | None, *, every: bool, form: Form) -> Exit:
@@ -42,21 +66,26 @@ def doctor(name: str | None, project: str | None, *, every: bool, form: Form) ->
 async def _chains(
     name: str | None, project: str | None, *, every: bool
 ) -> list[tuple[str, list[Link]]]:
-    settings = ClientSettings.from_env()
-    links = [] if settings.url is not None else local_links(settings.data)
+    try:
+        settings = ClientSettings.from_env()
+        context = chosen(settings)
+    except ClientError as exc:
+        return [(_PLATFORM, [_bad("context", str(exc), exc.hint or "ambient context list")])]
+    remote = settings.url is not None or context is not None
+    links = [] if remote else local_links(settings.data)
+    words = _THERE if remote else _HERE
     if any(link.ok is False for link in links):
-        return [(_LOCAL, links)]
-    chains = [(_LOCAL, links)]
+        return [(_PLATFORM, links)]
+    chains = [(_PLATFORM, links)]
     try:
         async with AsyncAmbient(project=project, settings=settings) as ambient:
-            links += await server_links(ambient)
+            links += await server_links(ambient, words)
             if all(link.ok is not False for link in links):
-                chains += [
-                    (f"session/{one}", await _session(ambient, one))
-                    for one in await _names(ambient, name, every=every)
-                ]
+                widely = every and project is None and settings.project is None
+                wanted = await _wanted(ambient, name, every=every, widely=widely)
+                chains += await _walked(ambient, wanted)
     except ClientError as exc:
-        links.append(_bad("server", str(exc), exc.hint or _UP))
+        links.append(_bad("server", str(exc), exc.hint or words.start))
     return chains
 
 
@@ -69,8 +98,8 @@ def local_links(folder: Path) -> list[Link]:
     return links
 
 
-async def server_links(ambient: AsyncAmbient) -> list[Link]:
-    """Version and contract, login, database, reconcile loop."""
+async def server_links(ambient: AsyncAmbient, words: _Words = _HERE) -> list[Link]:
+    """Version and contract, login, database and what else it rests on, reconcile loop."""
     version = await ambient.version()
     low, high = version.contract.get("min", 0), version.contract.get("max", 0)
     skew = "" if version.version == VERSION else f"; this end is {VERSION}"
@@ -81,8 +110,8 @@ async def server_links(ambient: AsyncAmbient) -> list[Link]:
     except ApiError as exc:
         return [*links, _bad("login", str(exc), exc.hint or "Check AMBIENT_TOKEN.")]
     links.append(_fine("login", f"You are {me.user_id}."))
-    links.append(await _database(ambient))
-    links.append(await _loop(ambient))
+    links += await _rests_on(ambient, words)
+    links.append(await _loop(ambient, words))
     return links
 
 
@@ -115,15 +144,34 @@ def _process(folder: Path) -> Link:
     return _fine("server process", f"Process {server.pid} serves {server.url}.")
 
 
-async def _database(ambient: AsyncAmbient) -> Link:
+async def _rests_on(ambient: AsyncAmbient, words: _Words) -> list[Link]:
+    """The database, and on a cluster its API and the copy's index of it."""
     try:
-        await ambient.api("GET", "/readyz")
+        checks = json.loads(await ambient.api("GET", "/readyz")).get("checks") or {}
     except ApiError as exc:
-        return _bad("database", str(exc), exc.hint or "Is the disk full? Then: ambient down; up")
-    return _fine("database", "It answers.")
+        checks = exc.details.get("checks") or {}
+        if checks.get("storage", "failed") != "ok":
+            return [_bad("database", str(exc), exc.hint or words.disk)]
+    links = [_fine("database", "It answers.")]
+    if checks.get("cluster") in ("ok", "failed"):
+        links += [
+            _one_of(checks, "cluster", "The cluster's API gives signs of life.", words),
+            _one_of(checks, "index", "Lists follow the cluster's objects.", words),
+        ]
+    return links
 
 
-async def _loop(ambient: AsyncAmbient) -> Link:
+def _one_of(checks: Mapping[str, str], name: str, fine: str, words: _Words) -> Link:
+    if checks.get(name) == "ok":
+        return _fine(name, fine)
+    failed = {
+        "cluster": "The server has heard nothing from the cluster's API for minutes.",
+        "index": "Nobody keeps the index of sessions: lists are of some time ago.",
+    }
+    return _bad(name, failed[name], words.disk)
+
+
+async def _loop(ambient: AsyncAmbient, words: _Words) -> Link:
     name = "reconcile loop"
     try:
         health = json.loads(await ambient.api("GET", "/api/admin/health"))
@@ -133,26 +181,55 @@ async def _loop(ambient: AsyncAmbient) -> Link:
     if since is None:
         return Link(name=name, ok=None, sentence="The platform does not say.")
     if since > LOOP_SECONDS:
-        return _bad(
-            name, f"It has looked at nothing for {since:.0f} s.", "ambient down; ambient up"
-        )
+        return _bad(name, f"It has looked at nothing for {since:.0f} s.", words.again)
     return _fine(name, f"It looked {since:.0f} s ago.")
 
 
-async def _names(ambient: AsyncAmbient, name: str | None, *, every: bool) -> list[str]:
+async def _wanted(
+    ambient: AsyncAmbient, name: str | None, *, every: bool, widely: bool
+) -> list[Session]:
+    """The sessions that are meant. widely: of every project that the caller sees."""
     if name is not None:
-        return [name]
+        return [ambient.sessions[name]]
     if not every:
         return []
-    phases = "Pending,Creating,Running,Stopping"
-    return [one.metadata.name async for one in ambient.sessions.list(phase=phases)]
+    found = ambient.sessions.everywhere if widely else ambient.sessions.list
+    return [
+        Session(ambient.transport, one.metadata.namespace or ambient.project, one.metadata.name)
+        async for one in found(phase=_PHASES)
+    ]
 
 
-async def _session(ambient: AsyncAmbient, name: str) -> list[Link]:
+async def _walked(
+    ambient: AsyncAmbient, sessions: Sequence[Session]
+) -> list[tuple[str, list[Link]]]:
+    """The chain of each, in that order."""
+    slots = asyncio.Semaphore(AT_ONCE)
+
+    async def walk(session: Session) -> list[Link]:
+        async with slots:
+            return await _links_of(session)
+
+    async with asyncio.TaskGroup() as tasks:
+        walks = [tasks.create_task(walk(one)) for one in sessions]
+    return [
+        (_title(ambient, one), walked.result()) for one, walked in zip(sessions, walks, strict=True)
+    ]
+
+
+def _title(ambient: AsyncAmbient, session: Session) -> str:
+    """As every command takes it."""
+    elsewhere = f" -p {session.project}" if session.project != ambient.project else ""
+    return f"session/{session.name}{elsewhere}"
+
+
+async def _links_of(session: Session) -> list[Link]:
     try:
-        return list((await ambient.sessions[name].doctor()).links)
+        return list((await session.doctor()).links)
     except NotFound as exc:
         return [_bad("session", str(exc), exc.hint or "ambient get sessions")]
+    except ClientError as exc:
+        return [_bad("session", f"It cannot be asked about: {exc}", exc.hint or "Try again.")]
 
 
 def _print(chains: Sequence[tuple[str, Sequence[Link]]]) -> None:

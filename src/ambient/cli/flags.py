@@ -46,6 +46,12 @@ Timeout = Annotated[float | None, typer.Option("--timeout", help="Seconds; then 
 Repos = Annotated[
     list[str] | None, typer.Option("--repo", metavar="URL[@BRANCH]", help="Repository; repeatable.")
 ]
+Workflow = Annotated[
+    str | None, typer.Option("--workflow", metavar="URL[@BRANCH][#FOLDER]", help="Workflow.")
+]
 Model = Annotated[str | None, typer.Option("--model", help="Model.")]
 Runner = Annotated[str | None, typer.Option("--runner", help="Runner type, such as demo.")]
+MaxCost = Annotated[
+    float | None, typer.Option("--max-cost", help="US dollars that a run may take (Claude only).")
+]
 Data = Annotated[Path | None, typer.Option("--data", help="Data folder; else AMBIENT_DATA.")]

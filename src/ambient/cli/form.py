@@ -12,3 +12,11 @@ class Form(StrEnum):
     YAML = "yaml"
     NAME = "name"
     JSONL = "jsonl"
+
+
+class ExportForm(StrEnum):
+    """The forms of a session's history."""
+
+    JSON = "json"
+    JSONL = "jsonl"
+    MD = "md"

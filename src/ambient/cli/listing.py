@@ -13,7 +13,7 @@ from ambient.cli.output import Column, Listing, show_list, show_one
 from ambient.cli.screen import data
 from ambient.client import AsyncAmbient
 from ambient.client.model import ProjectInfo, RunInfo
-from ambient.contract.resources import AgenticSession
+from ambient.contract.resources import AgenticSession, Usage
 from ambient.contract.status import Status, ago, status_of, title_of
 
 KINDS: Final = {
@@ -45,6 +45,8 @@ _PHASES: Final = {
     "failed": "Failed",
 }
 STATUSES: Final = (*_WORDS, *_PHASES)
+NEARLY_FULL: Final = 80
+"""Percent of a model's context from which people are told."""
 
 
 def kind_of(word: str) -> str:
@@ -106,6 +108,7 @@ def described(session: AgenticSession, status: Status) -> list[str]:
             f"Phase:     {seen.phase}{f' ({seen.reason})' if seen.reason else ''}",
             f"Runner no: {seen.runner_generation}, token no {seen.token_generation or '-'}",
             f"Queue:     {seen.queued}",
+            f"Tokens:    {tokens_of(seen.usage)}",
             f"Cost:      {_cost(session)}",
             *(
                 f"Repo:      {one.name}: {one.status} {one.message}"
@@ -183,6 +186,29 @@ def only_session(kind: str, name: str | None) -> str:
 def _cost(session: AgenticSession) -> str:
     usage = session.status.usage if session.status else None
     return "-" if usage is None or usage.cost_usd is None else f"${usage.cost_usd:.2f}"
+
+
+def tokens_of(usage: Usage | None) -> str:
+    """What a session took, and how full the model's context is; "-": it is not known."""
+    if usage is None:
+        return "-"
+    took = f"{_count(usage.input_tokens)} in, {_count(usage.output_tokens)} out"
+    known = [took] if usage.input_tokens or usage.output_tokens else []
+    return " · ".join([*known, *_context(usage)]) or "-"
+
+
+def _context(usage: Usage) -> list[str]:
+    if usage.context_tokens is None:
+        return []
+    if usage.context_window is None:
+        return [f"{_count(usage.context_tokens)} of context"]
+    share = 100 * usage.context_tokens // usage.context_window
+    said = f"context {share or '< 1'} %"
+    return [f"{said}, nearly full: the agent soon compacts it" if share >= NEARLY_FULL else said]
+
+
+def _count(tokens: int) -> str:
+    return str(tokens) if tokens < 1000 else f"{tokens / 1000:.{int(tokens < 100_000)}f}k"
 
 
 def _sessions_listing(at: datetime) -> Listing[AgenticSession]:

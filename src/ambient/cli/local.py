@@ -10,11 +10,15 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, urlsplit
 
 from ambient.cli.clock import now
+from ambient.cli.connect import translated
 from ambient.cli.exits import CliError, Exit, Misused
 from ambient.cli.holder import holder_of
 from ambient.cli.screen import Screen, data
 from ambient.cli.settings import has_display, host_name, remote_shell
-from ambient.client.settings import ClientSettings, data_folder, find_server
+from ambient.client.contexts import Context
+from ambient.client.errors import ClientError
+from ambient.client.platform import chosen
+from ambient.client.settings import DEFAULT_PROJECT, ClientSettings, data_folder, find_server
 
 if TYPE_CHECKING:
     from ambient.wiring.local import Started
@@ -97,14 +101,38 @@ def down(folder: Path | None, seconds: float | None) -> None:
 
 def open_page(session: str | None, project: str | None, folder: Path | None) -> None:
     """Open the platform in the browser, signed in; without one, print the address."""
-    settings = ClientSettings.from_env()
+    settings, context = _meant()
     server = find_server(_folder(folder)) if folder is not None else None
     url = server.url if server is not None else None
     page = ""
     if session is not None:
-        page = f"/projects/{quote(project or settings.project)}/sessions/{quote(session)}"
-    address = sign_in_address(page, url, folder)
+        default = context.project if context is not None and context.project else DEFAULT_PROJECT
+        within = project or settings.project or default
+        page = f"/projects/{quote(within)}/sessions/{quote(session)}"
+    if context is not None and folder is None:
+        address = _my_address(context.url, page)
+    else:
+        address = sign_in_address(page, url, folder)
     _show_page(address, Screen(), browser=True)
+
+
+def _my_address(url: str, page: str) -> str:
+    """An address that signs a browser in as oneself, once, at a platform that many people use."""
+    import json
+
+    from ambient.cli.connect import perform
+
+    reply = perform(lambda ambient: ambient.api("POST", "/auth/me/code"))
+    return f"{url}{page or '/'}#code={json.loads(reply)['code']}"
+
+
+def _meant() -> tuple[ClientSettings, Context | None]:
+    try:
+        settings = ClientSettings.from_env()
+        found = chosen(settings)
+    except ClientError as exc:
+        raise translated(exc) from exc
+    return settings, None if found is None else found[1]
 
 
 def sign_in_address(page: str, url: str | None = None, folder: Path | None = None) -> str:

@@ -15,6 +15,7 @@ from ambient.cli.question import answers_of
 from ambient.cli.screen import Screen, data
 from ambient.cli.watch import Outcome, Watch, joined
 from ambient.client import AsyncAmbient, Event, Run, Session
+from ambient.client.ambient import repo_of
 from ambient.client.errors import ApiError, NotFound, SessionFailed, Unreachable
 from ambient.contract.events import Kind
 from ambient.contract.resources import Strategy
@@ -27,12 +28,15 @@ class Asked:
 
     prompt: str
     repos: Sequence[str] = ()
+    workflow: str | None = None
     model: str | None = None
     runner: str | None = None
     name: str | None = None
     follow: bool = True
     keep: bool = False
     seconds: float | None = None
+    max_cost: float | None = None
+    """US dollars, of each run."""
     quiet: bool = False
 
 
@@ -101,6 +105,14 @@ def repo_address(text: str) -> str:
     return folder.absolute().as_uri() if folder.is_dir() else text
 
 
+def workflow_of(text: str) -> dict[str, str]:
+    """`URL[@BRANCH][#FOLDER]` as the `activeWorkflow` of api.md 3.9."""
+    source, _, path = text.partition("#")
+    found = repo_of(repo_address(source))
+    parts = {"gitUrl": found["url"], "branch": found.get("branch"), "path": path}
+    return {name: value for name, value in parts.items() if value}
+
+
 async def _run(ambient: AsyncAmbient, asked: Asked, screen: Screen) -> Exit:
     session = await _created(ambient, asked, screen)
     if not asked.follow:
@@ -114,6 +126,10 @@ async def _created(ambient: AsyncAmbient, asked: Asked, screen: Screen) -> Sessi
     more: dict[str, Any] = {"stopOnRunFinished": not asked.keep}
     if asked.runner:
         more["runnerType"] = asked.runner
+    if asked.workflow:
+        more["activeWorkflow"] = workflow_of(asked.workflow)
+    if asked.max_cost is not None:
+        more["sdkOptions"] = {"maxBudgetUsd": asked.max_cost}
     session = await ambient.sessions.create(
         asked.prompt,
         repos=[repo_address(one) for one in asked.repos],

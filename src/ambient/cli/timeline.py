@@ -11,7 +11,13 @@ from ambient.cli.clean import Cleaner, clean, one_line
 from ambient.cli.screen import Screen
 from ambient.cli.tool import Tool, outcome_line
 from ambient.client import Event
-from ambient.contract.events import PHASE_CHANGED, RUN_CANCELLED, RUN_QUEUED, Kind
+from ambient.contract.events import (
+    COMPACTED,
+    PHASE_CHANGED,
+    RUN_CANCELLED,
+    RUN_QUEUED,
+    Kind,
+)
 
 _PHASES: Final = {
     "Pending": "◌ Waiting",
@@ -147,6 +153,8 @@ class Timeline:
             self._screen.line(f"Queued, position {position}.", "dim")
         elif name == RUN_CANCELLED:
             self._screen.line("A queued run was cancelled.", "dim")
+        elif name == COMPACTED:
+            self._screen.line("The agent compacted its context.", "dim")
 
     def _raw(self, event: Event) -> None:
         inner = event.get("event") or {}

@@ -7,17 +7,19 @@ from typing import Any, Self
 from urllib.parse import quote
 
 from ambient.client.backoff import Pause, pause
+from ambient.client.credential import Fixed
 from ambient.client.model import Created, Me, ProjectInfo, VersionInfo
 from ambient.client.page import pages
+from ambient.client.platform import Platform, find_platform
 from ambient.client.session import Session
-from ambient.client.settings import ClientSettings, Platform, find_platform
+from ambient.client.settings import ClientSettings
 from ambient.client.transport import Request, Transport
 from ambient.contract.resources import AgenticSession
 
 
 class AsyncAmbient:
-    """A platform. url and token: None takes them from the environment, else from the local
-    platform's data folder. project: for everything that does not name one."""
+    """A platform. url and token: None takes them from the environment, else from the context in
+    use, else from the local platform's data folder. project: for everything that names none."""
 
     def __init__(
         self,
@@ -26,14 +28,15 @@ class AsyncAmbient:
         project: str | None = None,
         *,
         settings: ClientSettings | None = None,
+        platform: Platform | None = None,
         pause: Pause = pause,
     ) -> None:
         settings = settings or ClientSettings.from_env()
         if url is not None and token is not None:
-            platform = Platform(url.rstrip("/").removesuffix("/api"), token)
-        else:
-            platform = find_platform(settings)
-        self.project = project or settings.project
+            base = url.rstrip("/").removesuffix("/api")
+            platform = Platform(url=base, credential=Fixed(token))
+        platform = platform or find_platform(settings)
+        self.project = project or settings.project or platform.project
         self.transport = Transport(platform, pause=pause)
         self.sessions = Sessions(self.transport, self.project)
         self.projects = Projects(self.transport)
@@ -118,6 +121,10 @@ class Sessions:
         """Sessions, newest first, paging by itself. filters: api.md 2.3, in the wire's spelling
         (`phase`, `agentStatus`, `labelSelector`, `search`, `creator`, `sort`)."""
         return pages(self._transport, self._path, AgenticSession, filters)
+
+    def everywhere(self, **filters: str) -> AsyncIterator[AgenticSession]:
+        """The same of every project that you see."""
+        return pages(self._transport, "/api/agentic-sessions", AgenticSession, filters)
 
     @property
     def _path(self) -> str:

@@ -2,6 +2,7 @@
 
 ClientError
 ├─ NoPlatform        no address is known, or nothing of ours runs in the data folder
+├─ NoCredential      nothing that could be shown to the platform
 ├─ Unreachable       no answer, also after the patience that was set
 ├─ CursorUnknown     the log does not have the event that reading was to go on after
 ├─ RunFailed         a run ended with an error
@@ -32,6 +33,10 @@ class ClientError(Exception):
 
 class NoPlatform(ClientError):
     """No platform is known."""
+
+
+class NoCredential(ClientError):
+    """There is nothing that could be shown to the platform."""
 
 
 class Unreachable(ClientError):

@@ -33,6 +33,16 @@ class Sender(Seen):
     display_name: str = ""
 
 
+class PermissionRule(Seen):
+    """What a session may do without asking again. rule: in words."""
+
+    id: str
+    rule: str
+    tool: str = ""
+    allowed_by: Sender = Sender()
+    allowed_at: str = ""
+
+
 class RunInfo(Seen):
     """A run. status: queued, running, finished, error or cancelled."""
 

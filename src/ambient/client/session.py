@@ -3,21 +3,23 @@
 import secrets
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
-from typing import Any, Final
+from typing import Any, Final, Literal
 from urllib.parse import quote
 
 from ambient.client.errors import CursorUnknown, RunFailed
 from ambient.client.event import Event
 from ambient.client.files import Files
 from ambient.client.fold import Fold, outcome_of
-from ambient.client.model import RunInfo, RunResult, Sent
+from ambient.client.model import PermissionRule, RunInfo, RunResult, Sent
 from ambient.client.page import pages
 from ambient.client.stream import Reading, Watcher, follow, ignore
 from ambient.client.transport import Request, Transport
 from ambient.client.wait import Wait
+from ambient.contract.changes import RepoChanges
 from ambient.contract.doctor import DoctorReply
 from ambient.contract.resources import AgenticSession, Strategy
 from ambient.contract.status import Status, status_of
+from ambient.contract.workflow import WorkflowMetadata
 
 ALL: Final = 0
 """The cursor before the first event."""
@@ -130,6 +132,76 @@ class Session:
         """
         return await Wait(self, wanted).done(timeout)
 
+    async def add_repo(
+        self,
+        url: str,
+        *,
+        branch: str | None = None,
+        name: str | None = None,
+        auto_push: bool = False,
+    ) -> str:
+        """Want one more repository; its name. It is cloned after the answer: `status` says when."""
+        body = {"url": url, "branch": branch, "name": name, "autoPush": auto_push}
+        found = await self._json("POST", "/repos", body=body)
+        return str(found["name"])
+
+    async def remove_repo(self, name: str) -> None:
+        """Want a repository no longer; a clone that holds unsaved work stays."""
+        await self._json("DELETE", f"/repos/{quote(name, safe='')}")
+
+    async def repos(self) -> list[dict[str, Any]]:
+        """The clones as they are on disk. Raises what says that the session does not run."""
+        found: list[dict[str, Any]] = (await self._json("GET", "/repos/status"))["repos"]
+        return found
+
+    async def push(self, repo: str) -> dict[str, Any]:
+        """Push what the agent committed in a repository: name, branch, commit, pushed, url."""
+        found: dict[str, Any] = await self._json("POST", "/git/push", body={"repo": repo})
+        return found
+
+    async def changes(self, repo: str | None = None, *, patch: bool = False) -> list[RepoChanges]:
+        """What it has changed, by repository; of all its repositories, or of one. patch: as text
+        too."""
+        names = [repo] if repo else [one["name"] for one in await self.repos()]
+        found = []
+        for name in names:
+            params = {"repo": name, "patch": "true" if patch else "false"}
+            shown = await self._json("GET", "/git/diff", params=params)
+            found.append(RepoChanges.model_validate(shown))
+        return found
+
+    async def pull_request(self, repo: str, **wanted: Any) -> dict[str, Any]:
+        """Push, and open a pull request: url, number, branch, base, commit. wanted: title, body,
+        base, draft."""
+        body = {"repo": repo, **wanted}
+        found: dict[str, Any] = await self._json("POST", "/git/pull-request", body=body)
+        return found
+
+    async def use_workflow(
+        self, url: str, *, branch: str = "main", path: str | None = None
+    ) -> None:
+        """Want this workflow; the next prompt waits until it is in place or said not to be."""
+        body = {"gitUrl": url, "branch": branch, "path": path}
+        await self._json("POST", "/workflow", body=body)
+
+    async def leave_workflow(self) -> None:
+        """Want no workflow."""
+        await self._json("DELETE", "/workflow")
+
+    async def workflow(self) -> WorkflowMetadata:
+        """Commands, agents, skills and settings of the active workflow."""
+        return WorkflowMetadata.model_validate(await self._json("GET", "/workflow/metadata"))
+
+    async def permission_rules(self) -> list[PermissionRule]:
+        """What was allowed "for this session" and is in force, oldest first."""
+        found = (await self._json("GET", "/permission-rules"))["items"]
+        return [PermissionRule.model_validate(one) for one in found]
+
+    async def revoke(self, rule: str) -> str:
+        """Have the agent ask again; from when on, in words. rule: its id. Raises NotFound."""
+        reply = await self._json("DELETE", f"/permission-rules/{quote(rule, safe='')}")
+        return str(reply["message"])
+
     async def logs(self, tail: int = 200) -> str:
         """The runner's log, newest line last."""
         reply = await self._transport.call(
@@ -137,10 +209,12 @@ class Session:
         )
         return reply.body.decode(errors="replace")
 
-    async def export(self, *, jsonl: bool = False) -> AsyncIterator[bytes]:
-        """Everything that happened, as bytes while they come: one JSON object, or an event a
-        line."""
-        params = {"format": "jsonl"} if jsonl else None
+    async def export(
+        self, form: Literal["json", "jsonl", "md"] = "json", *, tools: bool = True
+    ) -> AsyncIterator[bytes]:
+        """Everything that happened, as bytes while they come: one JSON object, an event a line, or
+        the conversation as Markdown, without the bodies of tool calls unless `tools`."""
+        params = {"format": form} | ({} if tools else {"tools": "false"})
         request = Request(method="GET", path=f"{self.path}/export", params=params)
         async with self._transport.open(request) as body:
             async for chunk in body.chunks():

@@ -1,9 +1,9 @@
 """Where the platform is and who asks: the one place of client and command line that reads the
 environment.
 
-AMBIENT_API_URL with AMBIENT_TOKEN name any platform. Without an address it is the local one: the
-owner's token and the server's address are in its data folder, which is AMBIENT_DATA, else
-`$XDG_DATA_HOME/ambient`, else `~/.local/share/ambient`.
+The local platform's data folder, with the owner's token and the server's address, is AMBIENT_DATA,
+else `$XDG_DATA_HOME/ambient`, else `~/.local/share/ambient`. platform.py says which platform is
+meant.
 """
 
 import os
@@ -23,12 +23,16 @@ _START_UP: Final = "Start the platform: ambient up"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientSettings:
-    """What was said, before anything was looked up. url: without /api and without a slash."""
+    """What was said, before anything was looked up. url: without /api and without a slash.
+    data_named: whether somebody chose the data folder. contexts: the file that keeps them."""
 
     url: str | None
     token: str | None
-    project: str
+    project: str | None
     data: Path
+    data_named: bool = True
+    context: str | None = None
+    contexts: Path = Path(os.devnull)
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] | None = None) -> "ClientSettings":
@@ -37,17 +41,12 @@ class ClientSettings:
         return cls(
             url=_base(env.get("AMBIENT_API_URL")),
             token=env.get("AMBIENT_TOKEN") or None,
-            project=env.get("AMBIENT_PROJECT") or DEFAULT_PROJECT,
+            project=env.get("AMBIENT_PROJECT") or None,
             data=data_folder(env),
+            data_named=bool(env.get("AMBIENT_DATA")),
+            context=env.get("AMBIENT_CONTEXT") or None,
+            contexts=contexts_file(env),
         )
-
-
-@dataclass(frozen=True, slots=True)
-class Platform:
-    """A platform and the credential for it."""
-
-    url: str
-    token: str
 
 
 def data_folder(env: Mapping[str, str] | None = None) -> Path:
@@ -60,19 +59,24 @@ def data_folder(env: Mapping[str, str] | None = None) -> Path:
     return Path.home() / ".local" / "share" / "ambient"
 
 
-def find_platform(settings: ClientSettings) -> Platform:
-    """The platform meant by the settings. Raises NoPlatform with the next step."""
-    if settings.url is not None:
-        if settings.token is None:
-            raise NoPlatform(
-                "AMBIENT_API_URL is set, but AMBIENT_TOKEN is not.",
-                hint="Set AMBIENT_TOKEN to an access key, or unset AMBIENT_API_URL.",
-            )
-        return Platform(settings.url, settings.token)
-    server = find_server(settings.data)
-    if server is None:
-        raise NoPlatform(f"No platform runs on the data in {settings.data}.", hint=_START_UP)
-    return Platform(server.url, settings.token or owner_token(settings.data))
+def contexts_file(env: Mapping[str, str] | None = None) -> Path:
+    """Where contexts are kept; it need not exist."""
+    env = os.environ if env is None else env
+    home = env.get("XDG_CONFIG_HOME")
+    folder = Path(home).expanduser().absolute() if home else Path.home() / ".config"
+    return folder / "ambient" / "contexts.json"
+
+
+def kubeconfig_files(env: Mapping[str, str] | None = None) -> tuple[Path, ...]:
+    """As kubectl finds them: KUBECONFIG may name several."""
+    env = os.environ if env is None else env
+    named = [Path(one) for one in env.get("KUBECONFIG", "").split(os.pathsep) if one]
+    return tuple(one.expanduser().absolute() for one in named or [Path("~/.kube/config")])
+
+
+def child_environment(given: Mapping[str, str]) -> dict[str, str]:
+    """This process's environment for a child of it, and what is given."""
+    return {**os.environ, **given}
 
 
 def find_server(data: Path) -> ServerFile | None:

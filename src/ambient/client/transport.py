@@ -7,7 +7,7 @@ says at once that nobody is there.
 """
 
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Final, Self
@@ -17,7 +17,7 @@ import msgspec
 
 from ambient.client.backoff import Backoff, Pause, pause
 from ambient.client.errors import ApiError, ClientError, TooMany, Unavailable, Unreachable, error_of
-from ambient.client.settings import Platform
+from ambient.client.platform import Platform
 from ambient.contract.names import REQUEST_ID_HEADER
 
 REQUEST_SECONDS: Final = 60
@@ -26,6 +26,7 @@ TRIES: Final = 5
 SILENCE_SECONDS: Final = 35
 """A stream that is silent for so long is lost: keep-alives come every 15 s."""
 _CHUNK: Final = 1 << 16
+_UNAUTHORIZED: Final = 401
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +82,14 @@ class Transport:
     def __init__(self, platform: Platform, *, pause: Pause = pause) -> None:
         self.url = platform.url
         self.pause = pause
-        self._token = platform.token
+        self._credential = platform.credential
+        self._absent = platform.absent
         self._http: aiohttp.ClientSession | None = None
         self._connected = False
 
     async def __aenter__(self) -> Self:
         self._http = aiohttp.ClientSession(
-            headers={"Authorization": f"Bearer {self._token}", "User-Agent": "ambient-client"},
+            headers={"User-Agent": "ambient-client"},
             # No pool limit: each stream holds a connection, and writes must still get through.
             connector=aiohttp.TCPConnector(limit=0),
             auto_decompress=True,
@@ -138,12 +140,17 @@ class Transport:
     async def _send(
         self, request: Request, limits: aiohttp.ClientTimeout
     ) -> AsyncIterator[aiohttp.ClientResponse]:
-        if self._http is None:
-            raise RuntimeError("use the client in `async with`")
         try:
-            async with self._http.request(
-                request.method, self.url + request.path, timeout=limits, **request.arguments()
-            ) as response:
+            async with AsyncExitStack() as stack:
+                token = await self._credential.token()
+                response = await stack.enter_async_context(self._request(request, limits, token))
+                if response.status == _UNAUTHORIZED:
+                    # Nothing was executed, and whoever gives us tokens may have a newer one.
+                    newer = await self._credential.token(refused=token)
+                    if newer != token:
+                        response = await stack.enter_async_context(
+                            self._request(request, limits, newer)
+                        )
                 self._connected = True
                 if not 200 <= response.status < 300:
                     raise _with_id(
@@ -151,10 +158,13 @@ class Transport:
                         response.headers,
                     )
                 yield response
-        except aiohttp.ClientConnectorError as exc:
+        except aiohttp.ClientSSLError as exc:
             raise NotSent(
-                f"Nobody answers at {self.url}.", hint="Start the platform: ambient up"
+                f"The certificate of {self.url} is not trusted: {exc.os_error or exc}.",
+                hint="Set SSL_CERT_FILE to a file with its authority's certificate.",
             ) from exc
+        except aiohttp.ClientConnectorError as exc:
+            raise NotSent(f"Nobody answers at {self.url}.", hint=self._absent) from exc
         except aiohttp.InvalidURL as exc:
             raise NotSent(f"{self.url} is no address.", hint="Check AMBIENT_API_URL.") from exc
         except (aiohttp.ClientError, TimeoutError, ConnectionError) as exc:
@@ -162,6 +172,17 @@ class Transport:
                 f"The connection to {self.url} was lost ({type(exc).__name__}).",
                 hint="Try again; `ambient doctor` shows whether the platform runs.",
             ) from exc
+
+    def _request(
+        self, request: Request, limits: aiohttp.ClientTimeout, token: str
+    ) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
+        if self._http is None:
+            raise RuntimeError("use the client in `async with`")
+        arguments = request.arguments()
+        arguments["headers"]["Authorization"] = f"Bearer {token}"
+        return self._http.request(
+            request.method, self.url + request.path, timeout=limits, **arguments
+        )
 
     def _may_retry(self, request: Request, exc: ClientError) -> bool:
         match exc:
