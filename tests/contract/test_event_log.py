@@ -320,3 +320,41 @@ async def test_a_blob_comes_back_whole(storage: Storage) -> None:
     assert await storage.log.blob(S, "ref") == data
     with pytest.raises(BlobNotFound):
         await storage.log.blob(S, "other")
+
+
+async def test_what_a_project_spent_is_summed_over_its_sessions_from_a_moment_on(
+    storage: Storage,
+) -> None:
+    log, clock = storage.log, storage.clock
+    await storage.session("t")
+    other = storage.at("t")
+    begun = clock.now()
+
+    async def ran(session: SessionId, run: str, number: int, cost: float | None) -> None:
+        told = {} if cost is None else {"costUSD": cost}
+        await log.append(session, J, number, [started(run), finished(run, metadata=told)])
+
+    await ran(S, "r1", 1, None)
+    assert await log.spent("p", begun) is None, "nothing told a cost"
+    await ran(S, "r2", 3, 0.25)
+    clock.advance(7200)
+    later = clock.now()
+    await ran(S, "r3", 5, 0.5)
+    await ran(other, "r1", 1, 0.000001)
+    assert await log.spent("p", begun) == pytest.approx(0.750001)
+    assert await log.spent("p", later) == pytest.approx(0.500001)
+    await ran(S, "r3", 5, 0.5)  # what is stored already is counted already
+    assert await log.spent("p", later) == pytest.approx(0.500001)
+    clock.advance(7200)
+    assert await log.spent("p", clock.now()) is None
+    assert await log.spent("nobody", begun) is None
+
+
+async def test_what_deleted_sessions_cost_stays_until_their_project_goes(storage: Storage) -> None:
+    begun, done = storage.clock.now(), finished("r1", metadata={"costUSD": 2.0})
+    await storage.log.append(S, J, 1, [started("r1"), done])
+    await storage.sessions.delete(S)
+    assert await storage.log.spent("p", begun) == 2.0
+    await storage.sessions.delete_project("p")
+    await storage.project()
+    assert await storage.log.spent("p", begun) is None

@@ -24,6 +24,7 @@ from ambient.core.errors import JournalGap
 from ambient.core.memory import ManualClock
 from ambient.core.model import SessionId
 from ambient.storage import Database
+from support.postgres import Postgres
 from support.storage import Storage, memory_storage, stored_in, text, texts
 
 T = TypeVar("T")
@@ -214,12 +215,40 @@ class SqliteLogMachine(LogMachine):
         shutil.rmtree(self.home)
 
 
-MACHINES = {"memory": LogMachine, "sqlite": SqliteLogMachine}
+class PostgresLogMachine(LogMachine):
+    """The same, and each tailer and reader is on a server copy of its own."""
+
+    server: Postgres
+
+    async def begin(self) -> Storage:
+        self.clock = ManualClock()
+        url = self.server.cleaned()
+        self.databases = [await Database.open(url) for _ in range(2)]
+        self.copies = [stored_in(one, self.clock) for one in self.databases]
+        return self.copies[0]
+
+    @rule(copy=st.sampled_from(range(2)))
+    def another_copy_is_asked(self, copy: int) -> None:
+        self.storage = self.copies[copy]
+
+    async def end(self) -> None:
+        for one in self.databases:
+            await one.close()
 
 
-def check(name: str, examples: int, steps: int) -> None:
+MACHINES = {"memory": LogMachine, "sqlite": SqliteLogMachine, "postgres": PostgresLogMachine}
+
+
+@pytest.fixture
+def machine(request: pytest.FixtureRequest) -> type[LogMachine]:
+    if request.param == "postgres":
+        PostgresLogMachine.server = request.getfixturevalue("postgres")
+    return MACHINES[request.param]
+
+
+def check(machine: type[LogMachine], examples: int, steps: int) -> None:
     run_state_machine_as_test(
-        MACHINES[name],
+        machine,
         settings=settings(
             max_examples=examples,
             stateful_step_count=steps,
@@ -229,14 +258,14 @@ def check(name: str, examples: int, steps: int) -> None:
     )
 
 
-@pytest.mark.parametrize("name", MACHINES)
-def test_each_readers_concatenation_is_the_log(name: str) -> None:
-    check(name, examples=12, steps=30)
-    assert name in MACHINES
+@pytest.mark.parametrize("machine", MACHINES, indirect=True)
+def test_each_readers_concatenation_is_the_log(machine: type[LogMachine]) -> None:
+    check(machine, examples=12, steps=30)
+    assert machine in MACHINES.values()
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("name", MACHINES)
-def test_each_readers_concatenation_is_the_log_for_long(name: str) -> None:
-    check(name, examples=500, steps=60)
-    assert name in MACHINES
+@pytest.mark.parametrize("machine", MACHINES, indirect=True)
+def test_each_readers_concatenation_is_the_log_for_long(machine: type[LogMachine]) -> None:
+    check(machine, examples=500, steps=60)
+    assert machine in MACHINES.values()

@@ -14,8 +14,8 @@ from ambient.core.errors import (
     StaleWrite,
 )
 from ambient.core.lifecycle import Phase
-from ambient.core.model import Project, SessionId, UserId, Wanted, session_id
-from ambient.core.ports import Query
+from ambient.core.lists import Query
+from ambient.core.model import Project, UserId, Wanted
 from support.storage import ANN, COUNT_CAP, J, P, Storage, finished, started, text
 
 
@@ -25,7 +25,7 @@ async def _project(storage: Storage) -> None:
 
 
 async def names(storage: Storage, **query: Any) -> list[str]:
-    page = await storage.sessions.list(Query(project=P, **query))
+    page = await storage.sessions.list(Query(project=storage.named(P), **query))
     return [row.session.name for row in page.items]
 
 
@@ -72,7 +72,7 @@ async def test_a_list_is_of_its_project_and_leaves_out_what_is_being_deleted(
     await storage.session("b", project="q")
     going = await storage.session("c")
     await storage.sessions.update(replace(going, deleted_at=storage.clock.now()))
-    page = await storage.sessions.list(Query(project=P))
+    page = await storage.sessions.list(Query(project=storage.named(P)))
     assert [row.session.name for row in page.items] == ["a"]
     assert (page.total, page.total_is_lower_bound) == (1, False)
 
@@ -80,11 +80,11 @@ async def test_a_list_is_of_its_project_and_leaves_out_what_is_being_deleted(
 async def test_the_total_follows_deletion(storage: Storage) -> None:
     for name in "abc":
         await storage.session(name)
-    await storage.sessions.delete(session_id(P, "a"))
-    going = await storage.sessions.get(session_id(P, "b"))
+    await storage.sessions.delete(storage.at("a"))
+    going = await storage.sessions.get(storage.at("b"))
     await storage.sessions.update(replace(going, deleted_at=storage.clock.now()))
-    await storage.sessions.delete(session_id(P, "b"))
-    assert (await storage.sessions.list(Query(project=P))).total == 1
+    await storage.sessions.delete(storage.at("b"))
+    assert (await storage.sessions.list(Query(project=storage.named(P)))).total == 1
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ async def test_a_list_comes_in_the_order_asked_for(
     await storage.session("a", display_name="Mm", phase=Phase.PENDING)
     await storage.session("c", display_name="aa", phase=Phase.RUNNING)
     storage.clock.advance(60)
-    await storage.log.append(session_id(P, "b"), J, 1, [text()])
+    await storage.log.append(storage.at("b"), J, 1, [text()])
     assert "".join(await names(storage, sort=sort)) == expected
 
 
@@ -138,8 +138,8 @@ async def test_filters_narrow_the_list(storage: Storage) -> None:
 async def test_the_agent_status_is_that_of_running_sessions(storage: Storage) -> None:
     for name, phase in (("a", Phase.RUNNING), ("b", Phase.RUNNING), ("c", Phase.STOPPED)):
         await storage.session(name, phase=phase)
-        await storage.log.append(session_id(P, name), J, 1, [started("r")])
-    await storage.log.append(session_id(P, "b"), J, 2, [finished("r", ask="i1")])
+        await storage.log.append(storage.at(name), J, 1, [started("r")])
+    await storage.log.append(storage.at("b"), J, 2, [finished("r", ask="i1")])
     await storage.session("d", phase=Phase.RUNNING)
     assert await names(storage, agent_statuses=("working",)) == ["a"]
     assert await names(storage, agent_statuses=("waiting_input",)) == ["b"]
@@ -183,7 +183,7 @@ async def test_a_search_finds_a_part_of_name_title_or_prompt(storage: Storage, t
     wanted = term.lower()
     expected = [
         row.session.name
-        for row in (await storage.sessions.list(Query(project=P))).items
+        for row in (await storage.sessions.list(Query(project=storage.named(P)))).items
         if wanted in row.session.search_text
     ]
     assert await names(storage, search=term) == expected
@@ -201,8 +201,8 @@ async def test_a_search_follows_an_update(storage: Storage) -> None:
 async def test_counting_stops_at_the_cap_under_a_filter_only(storage: Storage) -> None:
     for number in range(COUNT_CAP + 1):
         await storage.session(f"s{number}", owner=ANN)
-    plain = await storage.sessions.list(Query(project=P))
-    narrowed = await storage.sessions.list(Query(project=P, creator=ANN))
+    plain = await storage.sessions.list(Query(project=storage.named(P)))
+    narrowed = await storage.sessions.list(Query(project=storage.named(P), creator=ANN))
     assert (plain.total, plain.total_is_lower_bound) == (COUNT_CAP + 1, False)
     assert (narrowed.total, narrowed.total_is_lower_bound) == (COUNT_CAP, True)
 
@@ -210,8 +210,32 @@ async def test_counting_stops_at_the_cap_under_a_filter_only(storage: Storage) -
 async def test_a_row_of_a_list_carries_its_head(storage: Storage) -> None:
     made = await storage.session()
     head = await storage.log.append(made.id, J, 1, [started("r")])
-    page = await storage.sessions.list(Query(project=P))
+    page = await storage.sessions.list(Query(project=storage.named(P)))
     assert [(row.session, row.head) for row in page.items] == [(made, head)]
+
+
+async def test_a_tally_counts_what_is_alike_without_what_is_being_deleted(storage: Storage) -> None:
+    assert (await storage.sessions.tally()).groups == ()
+    for name in ("a", "b"):
+        await storage.session(name, phase=Phase.RUNNING)
+    working = await storage.session("works", phase=Phase.RUNNING)
+    await storage.log.append(working.id, J, 1, [started("r")])
+    for run in ("r1", "r2"):
+        await storage.log.enqueue(working.id, storage.prompt(run))
+    ending = await storage.session("ends", phase=Phase.RUNNING)
+    await storage.sessions.update(replace(ending, wanted=Wanted.STOPPED))
+    going = await storage.session("going")
+    await storage.log.enqueue(going.id, storage.prompt("r3"))
+    await storage.sessions.update(replace(going, deleted_at=storage.clock.now()))
+    tally = await storage.sessions.tally()
+    found = {(one.phase, one.agent_status, one.stopping): one.count for one in tally.groups}
+    assert found == {
+        (Phase.RUNNING, "idle", False): 2,
+        (Phase.RUNNING, "working", False): 1,
+        (Phase.RUNNING, "idle", True): 1,
+    }
+    assert tally.queued == 2
+    assert tally.size is None or tally.size > 0
 
 
 async def test_the_resync_sees_all_that_is_not_at_rest(storage: Storage) -> None:
@@ -227,23 +251,25 @@ async def test_the_resync_sees_all_that_is_not_at_rest(storage: Storage) -> None
     settled = await storage.session("settles")
     await storage.sessions.update(replace(settled, **rest))
     assert sorted(await storage.sessions.active()) == [
-        SessionId(f"p/{name}") for name in ("going", "pending", "restart", "running")
+        storage.at(name) for name in ("going", "pending", "restart", "running")
     ]
 
 
 async def test_projects_are_listed_by_name_and_found_by_part_of_it(storage: Storage) -> None:
     await storage.project("zoo")
     await storage.project("alpha")
-    assert [one.name for one in await storage.sessions.list_projects()] == ["alpha", "p", "zoo"]
-    assert [one.name for one in await storage.sessions.list_projects("ZO")] == ["zoo"]
+    known = await storage.sessions.list_projects()
+    assert [one.name for one in known] == [storage.named(one) for one in ("alpha", "p", "zoo")]
+    found = await storage.sessions.list_projects("ZOO")
+    assert [one.name for one in found] == [storage.named("zoo")]
 
 
 async def test_a_project_keeps_who_made_it_when_it_is_changed(storage: Storage) -> None:
-    old = await storage.sessions.get_project(P)
+    old = await storage.sessions.get_project(storage.named(P))
     spec = old.settings.model_copy(update={"inactivity_timeout_seconds": 5})
     later = replace(old, display_name="Pea", settings=spec, created_by=UserId("eve"))
     await storage.sessions.update_project(later)
-    assert await storage.sessions.get_project(P) == replace(later, created_by=ANN)
+    assert await storage.sessions.get_project(storage.named(P)) == replace(later, created_by=ANN)
 
 
 async def test_a_project_is_made_once_and_removed_when_it_is_empty(storage: Storage) -> None:
@@ -251,15 +277,15 @@ async def test_a_project_is_made_once_and_removed_when_it_is_empty(storage: Stor
     with pytest.raises(AlreadyExists):
         await storage.project()
     with pytest.raises(Conflict):
-        await storage.sessions.delete_project(P)
+        await storage.sessions.delete_project(storage.named(P))
     await storage.sessions.delete(made.id)
-    await storage.sessions.delete_project(P)
-    await storage.sessions.delete_project(P)
+    await storage.sessions.delete_project(storage.named(P))
+    await storage.sessions.delete_project(storage.named(P))
     with pytest.raises(ProjectNotFound):
-        await storage.sessions.get_project(P)
+        await storage.sessions.get_project(storage.named(P))
     with pytest.raises(ProjectNotFound):
         await storage.sessions.update_project(
-            Project(name=P, created_at=storage.clock.now(), created_by=ANN)
+            Project(name=storage.named(P), created_at=storage.clock.now(), created_by=ANN)
         )
 
 

@@ -77,7 +77,7 @@ async def round_trip(storage: Storage, session: Session, later: Session) -> None
     await storage.sessions.delete(session.id)
 
 
-@pytest.mark.parametrize("name", ["memory", "sqlite"])
+@pytest.mark.parametrize("name", ["memory", "sqlite", "postgres"])
 def test_any_session_reads_back_as_it_was_stored(
     name: str, storages: dict[str, Open], tmp_path: Path
 ) -> None:

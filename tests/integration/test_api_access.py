@@ -1,80 +1,13 @@
 """Every route with every caller: who may is written here once more, by hand, as api.md says it."""
 
-from typing import Any, Final
+from typing import Any
 
 import pytest
-from starlette.routing import BaseRoute
 
-from ambient.core.model import Principal, Role, SessionId, UserId
-from ambient.server.access import Declared, GuardedRoute, Person
+from ambient.core.model import Principal, Role, UserId
+from ambient.server.access import GuardedRoute, Person
 from support.api import ALL, OWNER_TOKEN, ApiWorld, path, problem
-from support.asgi import Browser
-
-S: Final = "/api/projects/{project}/agentic-sessions/{session}"
-P: Final = "/api/projects/{project}"
-# route → people, and how far a runner reaches: -, me, own, owner (its sessions), project
-WHO: Final = {
-    "GET /health": ("public", "-"),
-    "GET /healthz": ("public", "-"),
-    "GET /readyz": ("public", "-"),
-    "GET /api/version": ("public", "-"),
-    "GET /api/openapi.json": ("public", "-"),
-    "GET /api/cluster-info": ("public", "-"),
-    "GET /api/runner-types": ("public", "-"),
-    "POST /auth/login": ("public", "-"),
-    "POST /auth/code": ("platform", "-"),
-    "POST /auth/logout": ("user", "-"),
-    "GET /api/me": ("user", "me"),
-    "GET /api/admin/health": ("platform", "-"),
-    "GET /api/projects": ("user", "-"),
-    "POST /api/projects": ("user", "-"),
-    f"GET {P}": ("view", "-"),
-    f"PUT {P}": ("admin", "-"),
-    f"DELETE {P}": ("admin", "-"),
-    f"GET {P}/access": ("user", "-"),
-    f"GET {P}/settings": ("view", "-"),
-    f"PUT {P}/settings": ("admin", "-"),
-    f"GET {P}/models": ("view", "project"),
-    f"GET {P}/runner-types": ("view", "project"),
-    f"GET {P}/agentic-sessions": ("view", "project"),
-    f"POST {P}/agentic-sessions": ("edit", "project"),
-    f"GET {S}": ("view", "owner"),
-    f"PUT {S}": ("edit", "-"),
-    f"PATCH {S}": ("edit", "-"),
-    f"DELETE {S}": ("creator", "-"),
-    f"POST {S}/start": ("edit", "owner"),
-    f"POST {S}/stop": ("edit", "owner"),
-    f"PUT {S}/displayname": ("edit", "-"),
-    f"POST {S}/model": ("edit", "-"),
-    f"POST {S}/clone": ("view", "-"),
-    f"GET {S}/export": ("view", "owner"),
-    f"GET {S}/pod-events": ("view", "-"),
-    f"GET {S}/logs": ("edit", "-"),
-    f"POST {S}/agui/run": ("edit", "owner"),
-    f"GET {S}/agui/events": ("view", "-"),
-    f"POST {S}/agui/interrupt": ("edit", "-"),
-    f"GET {S}/agui/runs": ("view", "-"),
-    f"GET {S}/agui/runs/{{run}}": ("view", "-"),
-    f"GET {S}/agui/blobs/{{ref}}": ("view", "-"),
-    f"GET {S}/agui/capabilities": ("view", "-"),
-    f"GET {S}/agui/tasks": ("view", "-"),
-    f"POST {S}/agui/tasks/{{task}}/stop": ("edit", "-"),
-    f"GET {S}/agui/tasks/{{task}}/output": ("view", "-"),
-    f"POST {S}/agui/feedback": ("edit", "-"),
-    f"POST {S}/runner/feedback": ("nobody", "own"),
-    f"GET {S}/workspace": ("view", "-"),
-    f"GET {S}/workspace/{{path:path}}": ("view", "-"),
-    f"PUT {S}/workspace/{{path:path}}": ("edit", "-"),
-    f"DELETE {S}/workspace/{{path:path}}": ("edit", "-"),
-    f"GET {S}/git/status": ("view", "-"),
-    f"GET {S}/git/list-branches": ("view", "-"),
-    f"GET {S}/repos/status": ("view", "-"),
-    f"GET {S}/mcp/status": ("view", "-"),
-    f"GET {S}/doctor": ("view", "-"),
-    f"POST {S}/token/rotate": ("admin", "-"),
-    f"POST {S}/runner/replace": ("admin", "-"),
-}
-RANK: Final = {"public": 0, "user": 0, "view": 1, "edit": 2, "creator": 3, "admin": 3}
+from support.callers import RANK, REACH, WHO, ask, declared_in, label, removed
 
 
 class HasRole:
@@ -92,41 +25,6 @@ class IsBob:
 
     async def authenticate(self, headers: Any) -> Principal:
         return Principal(user_id=UserId("bob"), display_name="Bob")
-
-
-def declared_in(routes: list[BaseRoute]) -> list[Declared]:
-    """All routes, those that end something last."""
-    found = [one.declared for one in routes if isinstance(one, GuardedRoute)]
-    return sorted(found, key=lambda one: (one.method == "DELETE", -len(one.path)))
-
-
-def address(route: Declared, session: str) -> str:
-    project, _, name = session.partition("/")
-    return (
-        route.path.replace("{project}", project)
-        .replace("{session}", name)
-        .replace("{run}", "r1")
-        .replace("{task}", "t1")
-        .replace("{ref}", "b1")
-        .replace("{path:path}", "a.txt")
-    )
-
-
-async def removed(world: ApiWorld, route: Declared, session: str) -> None:
-    """Let the session's removal be carried out before its project is to go."""
-    if label(route) == "DELETE /api/projects/{project}":
-        await world.settle(SessionId(session))
-
-
-async def ask(browser: Browser, route: Declared, session: str) -> tuple[int, str]:
-    """Status and code of a request without a body."""
-    reply = await browser.send(route.method, address(route, session))
-    problem_shown = reply.status >= 400
-    return reply.status, reply.code if problem_shown else ""
-
-
-def label(route: Declared) -> str:
-    return f"{route.method} {route.path}"
 
 
 def test_every_route_says_who_may_call_it_as_the_contract_does() -> None:
@@ -208,14 +106,6 @@ async def test_a_person_may_do_what_the_role_says(role: Role | None) -> None:
         status, code = await ask(world.owner, route, session)
         assert (status == 403) is not may, (label(route), role, status, code)
         assert status != 401
-
-
-REACH: Final = {
-    "own": {"me", "own", "owner", "project"},
-    "same owner": {"me", "owner", "project"},
-    "other owner": {"me", "project"},
-    "other project": {"me"},
-}
 
 
 @pytest.mark.parametrize("whose", sorted(REACH))

@@ -112,6 +112,29 @@ async def already_answered(world: ApiWorld, session: SessionId) -> Reply:
     return await world.owner.post(f"{path(session)}/agui/run", body)
 
 
+async def credential_not_configured(world: ApiWorld, session: SessionId) -> Reply:
+    return await world.as_bot(session).get(f"{path(session)}/credentials/github")
+
+
+async def repo_name_taken(world: ApiWorld, session: SessionId) -> Reply:
+    repo = {"url": "https://git.example/shop.git", "name": "shop"}
+    assert (await world.owner.post(f"{path(session)}/repos", repo)).status == 202
+    return await world.owner.post(f"{path(session)}/repos", repo)
+
+
+async def credential_rejected(world: ApiWorld, session: SessionId) -> Reply:
+    return await from_runner(world, session, core.CredentialRejected("GitHub says no."))
+
+
+async def masked_value_unknown(world: ApiWorld, session: SessionId) -> Reply:
+    masked = {"data": {"ANTHROPIC_API_KEY": "********"}}
+    return await world.owner.send("PUT", f"{P}/runner-secrets", masked)
+
+
+async def provider_error(world: ApiWorld, session: SessionId) -> Reply:
+    return await from_runner(world, session, core.ProviderError("The host of git is ill."))
+
+
 async def body_too_large(world: ApiWorld, session: SessionId) -> Reply:
     return await world.owner.post(ALL, b"x" * ((1 << 20) + 1))
 
@@ -144,6 +167,10 @@ async def model_unavailable(world: ApiWorld, session: SessionId) -> Reply:
     error = core.ModelUnavailable()
     world.sessions.set_model = Always(error)  # type: ignore[method-assign]
     return await world.owner.post(f"{path(session)}/model", {"model": "none"})
+
+
+async def attachment_gone(world: ApiWorld, session: SessionId) -> Reply:
+    return await world.owner.post(ALL, {"attachments": [{"id": "none"}]})
 
 
 async def unsupported_by_runner(world: ApiWorld, session: SessionId) -> Reply:
@@ -198,6 +225,15 @@ async def storage_unavailable(world: ApiWorld, session: SessionId) -> Reply:
     return reply
 
 
+async def cluster_unavailable(world: ApiWorld, session: SessionId) -> Reply:
+    world.sessions.get = Always(core.ClusterUnavailable("No answer."))  # type: ignore[method-assign]
+    return await world.owner.get(path(session))
+
+
+async def provider_not_configured(world: ApiWorld, session: SessionId) -> Reply:
+    return await world.nobody.get("/api/workflows/ootb")
+
+
 async def not_ready(world: ApiWorld, session: SessionId) -> Reply:
     world.store.ping = Always(core.StorageUnavailable())  # type: ignore[method-assign]
     return await world.nobody.get("/readyz")
@@ -214,6 +250,7 @@ CASES: tuple[tuple[int, Case], ...] = (
     (404, route_not_found),
     (404, run_not_found),
     (404, file_not_found),
+    (404, credential_not_configured),
     (405, method_not_allowed),
     (409, already_exists),
     (409, conflict),
@@ -223,26 +260,37 @@ CASES: tuple[tuple[int, Case], ...] = (
     (409, no_active_run),
     (409, interrupt_open),
     (409, already_answered),
+    (409, repo_name_taken),
     (413, body_too_large),
     (413, file_too_large),
     (422, invalid_request),
     (422, reserved_name),
     (422, invalid_path),
     (422, runner_disabled),
+    (422, credential_rejected),
+    (422, masked_value_unknown),
     (422, model_unavailable),
+    (422, attachment_gone),
     (422, unsupported_by_runner),
     (429, rate_limited),
     (429, queue_full),
     (429, too_many_streams),
     (500, internal),
     (502, runner_error),
+    (502, provider_error),
     (503, runner_unavailable),
     (503, runner_unauthorized),
     (503, storage_unavailable),
+    (503, cluster_unavailable),
     (503, not_ready),
+    (503, provider_not_configured),
     (504, runner_timeout),
 )
-LATER = {"not_owner", "runner_secret_missing", "stale_generation"}
+LATER = {
+    "not_owner",
+    "runner_secret_missing",
+    "stale_generation",
+}
 """Have a row and nobody who raises them to a caller of this API yet."""
 
 

@@ -58,6 +58,7 @@ VALUES = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(FIELDS | TEXT, inner, max_size=4),
     max_leaves=12,
 )
+pytestmark = pytest.mark.timeout(240)  # whole platforms are made, one an example
 QUIET = settings(
     max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )

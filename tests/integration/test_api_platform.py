@@ -1,7 +1,9 @@
 """The platform's own routes: health, description, page, metrics, doctor."""
 
+import gzip
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import aiohttp
@@ -44,6 +46,28 @@ async def test_health_readiness_and_version_need_no_credential() -> None:
     version = (await world.nobody.get("/api/version")).json()
     assert version["contract"] == {"min": 0, "max": 1}
     assert (await world.nobody.get("/api/cluster-info")).json()["mode"] == "embedded"
+
+
+async def test_a_cluster_that_is_away_degrades_a_server_that_still_serves() -> None:
+    world = ApiWorld()
+    away = {"index": "ok", "cluster": "degraded"}
+    services = replace(world.services, checks=lambda: away, mode="kubernetes")
+    browser = Browser(build_app(services, world.settings), {})
+    ready = await browser.get("/readyz")
+    assert ready.status == 200
+    assert ready.json()["status"] == "degraded"
+    assert ready.json()["checks"] == {"storage": "ok", **away}
+    assert "starts, stops" in ready.json()["reasons"][0]
+    assert (await browser.get("/api/cluster-info")).json()["mode"] == "kubernetes"
+    away["index"] = "failed"
+    problem(await browser.get("/readyz"), 503, "not_ready")
+
+
+async def test_health_for_admins_is_of_all_that_the_server_rests_on() -> None:
+    world = ApiWorld()
+    here = (await world.owner.get("/api/admin/health")).json()
+    assert (here["status"], here["mode"]) == ("healthy", "embedded")
+    assert here["checks"] == {"storage": "ok", "index": "ok"}
 
 
 async def test_every_reply_has_an_id_and_headers_that_protect() -> None:
@@ -90,12 +114,28 @@ async def test_assets_are_kept_by_browsers_and_nothing_else_of_the_folder_is_sho
 ) -> None:
     browser = page_of(static)
     assert "immutable" in (await browser.get("/assets/app-12345678.js")).headers["cache-control"]
-    assert (await browser.get("/assets/plain.js")).headers["cache-control"] == "no-cache"
+    plain = (await browser.get("/assets/plain.js")).headers
+    assert plain["cache-control"] == "no-cache"
+    policy = "default-src 'none'; script-src 'self'; frame-ancestors 'none'"
+    assert plain["content-security-policy"] == policy  # it may be that of a worker
     for evil in ("none.js", "..%2fsecret.txt", "%2e%2e/secret.txt", "a%00", "../../../etc/passwd"):
         problem(await browser.get(f"/assets/{evil}"), 404, "route_not_found")
     for own in ("/api", "/api/none", "/auth/none", "/metrics", "/assets"):
         problem(await browser.get(own), 404, "route_not_found")
     problem(await browser.post("/anything"), 404, "route_not_found")
+
+
+async def test_an_asset_is_sent_packed_to_who_takes_that(static: Path) -> None:
+    packed = gzip.compress(b"1")
+    (static / "assets" / "app-12345678.js.gz").write_bytes(packed)
+    browser = page_of(static)
+    reply = await browser.get("/assets/app-12345678.js", **{"accept-encoding": "gzip, br"})
+    assert (reply.body, reply.headers["content-encoding"]) == (packed, "gzip")
+    assert reply.headers["content-type"].startswith("text/javascript")
+    plain = await browser.get("/assets/app-12345678.js")
+    assert plain.body == b"1"
+    assert "content-encoding" not in plain.headers
+    assert plain.headers["vary"] == "Accept-Encoding"
 
 
 async def test_a_build_without_a_page_says_so(tmp_path: Path) -> None:

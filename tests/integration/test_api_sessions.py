@@ -1,7 +1,13 @@
 """Sessions over HTTP, on the real use cases."""
 
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from ambient.contract.registry import RunnerType
 from ambient.contract.resources import AgenticSession
-from support.api import ALL, ApiWorld, P, path, problem
+from support.api import ALL, OWNER_TOKEN, ApiWorld, P, path, problem
 
 
 async def test_a_session_is_made_and_shown_as_a_resource() -> None:
@@ -167,6 +173,49 @@ async def test_models_and_runner_types_are_those_of_the_registry() -> None:
     assert models["defaultModel"] == "claude-sonnet-4-6"
     assert "demo" in [one["id"] for one in (await world.nobody.get("/api/runner-types")).json()]
     assert (await world.owner.get(f"{P}/runner-types")).status == 200
+
+
+async def test_the_list_of_agents_says_which_can_work_here_and_what_the_others_lack() -> None:
+    world = ApiWorld()
+    await world.project()
+    world.runners = replace(world.runners, is_installed=lambda kind: kind != "langgraph")
+    world.app = world.rebuilt()
+    owner = world.browser(authorization=f"Bearer {OWNER_TOKEN}")
+
+    async def listed() -> dict[str, Any]:
+        return {one["id"]: one for one in (await owner.get(f"{P}/runner-types")).json()}
+
+    found = await listed()
+    assert (found["demo"]["usable"], found["demo"]["problem"]) == (True, "")
+    assert found["langgraph"]["usable"] is False
+    assert found["langgraph"]["problem"] == "The LangGraph agent is not installed here."
+    assert "pip install 'ambient[langgraph]'" in found["langgraph"]["hint"]
+    assert "ANTHROPIC_API_KEY" in found["claude-agent-sdk"]["problem"]
+    everywhere = {one["id"]: one for one in (await world.nobody.get("/api/runner-types")).json()}
+    assert everywhere["claude-agent-sdk"]["usable"], "which key a project has is not for everyone"
+    key = {"data": {"ANTHROPIC_API_KEY": "x"}}
+    assert (await owner.send("PUT", f"{P}/runner-secrets", key)).status == 200
+    assert (await listed())["claude-agent-sdk"]["usable"]
+
+
+async def test_a_session_may_have_an_agent_of_an_installed_package(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    brought = RunnerType(id="mine", display_name="mine", description="Mine.", framework="mine")
+    monkeypatch.setattr("ambient.contract.registry.from_packages", lambda: (brought,))
+    monkeypatch.setattr("ambient.server.routes.project.from_packages", lambda: (brought,))
+    monkeypatch.setattr("ambient.core.service.flags.from_packages", lambda: (brought,))
+    world = ApiWorld()
+    await world.project()
+    listed = (await world.owner.get(f"{P}/runner-types")).json()
+    needs = {one["id"]: one["description"] for one in listed}
+    assert "Needs ambient[langgraph]." in needs["langgraph"]
+    assert needs["mine"] == "Mine."
+    assert (await world.owner.post(ALL, {"runnerType": "mine"})).status == 201
+    refused = problem(
+        await world.owner.post(ALL, {"runnerType": "nobodys"}), 422, "runner_disabled"
+    )
+    assert "nobodys" in refused["error"]
 
 
 async def test_what_is_encoded_by_hand_is_what_the_contract_describes() -> None:

@@ -76,6 +76,39 @@ async def test_a_reader_resumes_after_its_cursor_and_the_header_wins() -> None:
     problem(await world.owner.get(f"{events}?run=none"), 404, "run_not_found")
 
 
+def spoken(at: int, pieces: int) -> list[dict[str, Any]]:
+    said = {"type": "TEXT_MESSAGE_CONTENT", "messageId": f"m{at}", "delta": "x"}
+    return [
+        {"type": "TEXT_MESSAGE_START", "messageId": f"m{at}", "role": "assistant"},
+        *[said] * pieces,
+        {"type": "TEXT_MESSAGE_END", "messageId": f"m{at}"},
+    ]
+
+
+async def test_a_reader_of_the_newest_messages_is_told_where_they_begin() -> None:
+    world = ApiWorld()
+    session = await world.ready()
+    await world.send(session, "one")
+    await world.settle(session)
+    await world.runner.begin(session)
+    newest = f"{path(session)}/agui/events?newest"
+    await world.runner.say(session, *spoken(0, 1))
+    async with world.owner.open(f"{newest}=1") as reading:  # a short log comes whole
+        assert reading.reply.headers["ambient-after"] == "0"
+        await reading.until(b"id: 1\n")
+    for at in range(1, 8):
+        await world.runner.say(session, *spoken(at, 700))
+    last = (await world.log.head(session)).last_seq
+    for count in (1, 2, 7):
+        async with world.owner.open(f"{newest}={count}") as reading:
+            assert reading.reply.headers["ambient-after"] == str(last - 702 * count)
+            got = await reading.until(b"id: %d\n" % last)
+        assert got.count(b"TEXT_MESSAGE_START") == count
+    async with world.owner.open(f"{newest}=9") as reading:
+        assert reading.reply.headers["ambient-after"] == "0"
+    problem(await world.owner.get(f"{newest}=0"), 400, "invalid_parameter")
+
+
 async def test_a_server_that_ends_tells_its_readers_to_come_back() -> None:
     world = ApiWorld()
     session = await world.ready()

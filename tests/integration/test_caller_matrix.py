@@ -1,6 +1,6 @@
 """Every method of the runner client against a real runner, with each credential there can be."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -8,13 +8,17 @@ import pytest
 
 from ambient.contract.launch import LaunchSpec
 from ambient.contract.runner_api import ROUTES, DesiredState
+from ambient.contract.snapshot import Manifest, ScanRequest, frame
+from ambient.contract.span import Span
 from ambient.contract.tokens import Token, kid_of, mint
 from ambient.core.errors import (
     AmbientError,
     BlobNotFound,
     FileNotFound,
+    FileTooLarge,
     NoActiveRun,
     NotFound,
+    RangeUnsatisfiable,
     RunnerRejectedToken,
     StaleGeneration,
     TokenUnavailable,
@@ -23,14 +27,25 @@ from ambient.core.model import RunId, SessionId
 from ambient.relay.errors import UnknownJournal
 from ambient.relay.http import HttpRunnerClient
 from support.runner import RunnerProcess, running
+from support.waiting import until
 
 S = SessionId("p1/s1")
+NOTHING_SAVED = frame(Manifest(entries=()).encode())
 FEEDBACK = {"type": "META", "metaType": "thumbs_up", "payload": {}}
 
 
 async def _events(client: HttpRunnerClient) -> str:
     async with client.events(S) as response:
         return response.headers["Ambient-Journal"]
+
+
+async def _chunks(*chunks: bytes) -> AsyncIterator[bytes]:
+    for chunk in chunks:
+        yield chunk
+
+
+async def _fetch(client: HttpRunnerClient) -> Any:
+    return [one async for one in client.workspace_chunks(S, ["0" * 64])]
 
 
 Call = Callable[[HttpRunnerClient], Awaitable[Any]]
@@ -44,6 +59,10 @@ MATRIX: dict[str, tuple[Call, type[AmbientError] | None]] = {
     "interrupt": (lambda c: c.interrupt(S, RunId("none")), NoActiveRun),
     "events": (_events, None),
     "ack": (lambda c: c.ack(S, "no-such-journal", 1), UnknownJournal),
+    "workflow_metadata": (lambda c: c.workflow_metadata(S), NotFound),
+    "scan_workspace": (lambda c: c.scan_workspace(S, ScanRequest()), None),
+    "workspace_chunks": (_fetch, None),
+    "restore_workspace": (lambda c: c.restore_workspace(S, _chunks(NOTHING_SAVED)), None),
     "blob": (lambda c: c.blob(S, "0" * 64), BlobNotFound),
     "desired": (lambda c: c.desired(S), None),
     "put_desired": (lambda c: c.put_desired(S, DesiredState(generation=1)), None),
@@ -54,8 +73,11 @@ MATRIX: dict[str, tuple[Call, type[AmbientError] | None]] = {
     "feedback": (lambda c: c.feedback(S, FEEDBACK), None),
     "mcp_status": (lambda c: c.mcp_status(S), None),
     "repos_status": (lambda c: c.repos_status(S), None),
+    "repo_changes": (lambda c: c.repo_changes(S, "none"), NotFound),
+    "push_repo": (lambda c: c.push_repo(S, "none"), NotFound),
     "list_files": (lambda c: c.list_files(S, ""), None),
     "read_file": (lambda c: c.read_file(S, "none"), FileNotFound),
+    "put_file": (lambda c: c.put_file(S, "artifacts/a c.txt", _chunks(b"x")), None),
     "write_file": (lambda c: c.write_file(S, "artifacts/a b.txt", b"x"), None),
     "delete_file": (lambda c: c.delete_file(S, "none"), FileNotFound),
     "git_status": (lambda c: c.git_status(S, ""), None),
@@ -157,10 +179,40 @@ async def test_what_is_written_is_read_back_and_deleted(
     try:
         await client.write_file(S, "artifacts/\u00e4 +%2F.bin", bytes(range(256)))
         assert await client.read_file(S, "artifacts/\u00e4 +%2F.bin") == bytes(range(256))
+        large = [bytes([number]) * 100_000 for number in range(50)]
+        await client.put_file(S, "artifacts/deep/large.bin", _chunks(*large))
+        assert await client.read_file(S, "artifacts/deep/large.bin") == b"".join(large)
+        part = await client.open_file(S, "artifacts/deep/large.bin", Span(99_999, 100_000))
+        assert (part.size, part.start, part.end) == (5_000_000, 99_999, 100_001)
+        assert b"".join([chunk async for chunk in part.chunks]) == bytes([0, 1])
+        part.close()
+        with pytest.raises(RangeUnsatisfiable):
+            await client.open_file(S, "artifacts/deep/large.bin", Span(5_000_000, None))
         names = [one.name for one in (await client.list_files(S, "artifacts")).items]
         assert "\u00e4 +%2F.bin" in names
         await client.delete_file(S, "artifacts/\u00e4 +%2F.bin")
         with pytest.raises(FileNotFound):
             await client.read_file(S, "artifacts/\u00e4 +%2F.bin")
+    finally:
+        await client.aclose()
+
+
+async def test_half_of_a_body_replaces_nothing(runner: RunnerProcess) -> None:
+    client = HttpRunnerClient(At(runner.url, runner.token))
+
+    async def broken() -> AsyncIterator[bytes]:
+        yield b"half"
+        raise FileTooLarge
+
+    try:
+        await client.write_file(S, "artifacts/kept.txt", b"whole")
+        with pytest.raises(FileTooLarge):
+            await client.put_file(S, "artifacts/kept.txt", broken())
+        assert await client.read_file(S, "artifacts/kept.txt") == b"whole"
+
+        async def names() -> list[str]:
+            return [one.name for one in (await client.list_files(S, "artifacts")).items]
+
+        await until(names, lambda found: not any(one.startswith(".kept") for one in found))
     finally:
         await client.aclose()

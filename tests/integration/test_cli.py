@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from ambient.cli.main import call
-from support.platform import TOKEN, FakePlatform
+from support.platform import CREATED, TOKEN, FakePlatform
 
 
 @dataclass
@@ -86,8 +86,10 @@ async def test_run_with_a_question_and_nobody_to_answer_exits_7_and_says_how(
 async def test_run_without_following_prints_the_name(
     platform: FakePlatform, ambient: Ambient
 ) -> None:
-    ended = await ambient("run", "wait", "--no-follow", "--name", "mine", "-q")
+    limited = ("--name", "mine", "--max-cost", "2.5")
+    ended = await ambient("run", "wait", "--no-follow", *limited, "-q")
     assert (ended.exit, ended.out, ended.err) == (0, "mine\n", "")
+    assert platform.sessions["mine"].spec["sdkOptions"] == {"maxBudgetUsd": 2.5}
 
 
 async def test_run_that_takes_too_long_exits_8_and_the_session_goes_on(
@@ -238,6 +240,21 @@ async def test_queue_lists_what_waits(platform: FakePlatform, ambient: Ambient) 
     assert (await ambient("queue", "one", "-o", "name")).out == "run/r2\nrun/r3\n"
 
 
+async def test_permission_rules_are_listed_and_revoked(
+    platform: FakePlatform, ambient: Ambient
+) -> None:
+    by = {"userId": "ann", "displayName": "Ann"}
+    rule = {"id": "r1", "rule": "Bash: npm test", "allowedBy": by, "allowedAt": CREATED}
+    platform.add("one").rules["r1"] = rule
+    listed = (await ambient("rules", "list", "one")).out.splitlines()
+    assert listed[1].split("  ") == ["r1", "Bash: npm test", "Ann", CREATED]
+    assert (await ambient("rules", "list", "one", "-o", "name")).out == "rule/r1\n"
+    revoked = await ambient("rules", "revoke", "one", "rule/r1")
+    assert (revoked.exit, revoked.out, revoked.err) == (0, "", "The agent asks again.\n")
+    assert (await ambient("rules", "revoke", "one", "r1")).exit == 3
+    assert "Allow for this session" in (await ambient("rules", "list", "one")).err
+
+
 async def test_files_go_both_ways(platform: FakePlatform, ambient: Ambient, tmp_path: Path) -> None:
     local = f"{tmp_path}/notes.md"
     platform.add("one").files["a/hello.txt"] = b"hi\n"
@@ -245,6 +262,10 @@ async def test_files_go_both_ways(platform: FakePlatform, ambient: Ambient, tmp_
     assert (await ambient("cp", local, "one:b/")).exit == 0
     assert platform.sessions["one"].files["b/notes.md"] == b"hi\n"
     assert "a/hello.txt" in (await ambient("files", "one", "-o", "name")).out
+    assert (await ambient("cp", local, "one:")).exit == 0
+    assert platform.sessions["one"].files["file-uploads/notes.md"] == b"hi\n"
+    assert (await ambient("cp", "one:", local)).exit == 2
+    assert "has `..` in it" in (await ambient("cp", "one:../x", local)).err
     assert (await ambient("cp", "one:nothing", local)).exit == 3
     assert (await ambient("cp", "here", "there")).exit == 2
 
@@ -329,6 +350,40 @@ async def test_doctor_finds_a_database_that_is_down_and_a_loop_that_stands_still
     assert (
         "BAD reconcile loop: It has looked at nothing for 200 s." in (await ambient("doctor")).out
     )
+
+
+async def test_doctor_names_what_a_server_on_a_cluster_rests_on(
+    platform: FakePlatform, ambient: Ambient
+) -> None:
+    platform.checks = {"storage": "ok", "cluster": "ok", "index": "ok"}
+    ended = await ambient("doctor")
+    assert ended.exit == 0
+    assert "OK  cluster: " in ended.out
+    platform.checks["index"] = "failed"
+    ended = await ambient("doctor")
+    assert ended.exit == 1
+    assert "OK  cluster: " in ended.out
+    assert "BAD index: Nobody keeps the index of sessions" in ended.out
+    assert "next: kubectl -n ambient-system logs deployment/ambient-server" in ended.out
+
+
+async def test_doctor_looks_at_every_session_of_every_project_unless_one_is_named(
+    platform: FakePlatform, ambient: Ambient
+) -> None:
+    for name, project in (("one", "default"), ("two", "other"), ("three", "other")):
+        platform.add(name, project).links = [GOOD]
+    titles = [
+        line for line in (await ambient("doctor", "--all")).out.splitlines() if line[0] != " "
+    ]
+    assert titles == ["platform", "session/one", "session/two -p other", "session/three -p other"]
+    platform.sessions["two"].links = [BAD]
+    ended = await ambient("doctor", "--all", "-p", "other")
+    assert ended.exit == 1
+    assert [line for line in ended.out.splitlines() if line[0] != " "] == [
+        "platform",
+        "session/two",
+        "session/three",
+    ]
 
 
 async def test_doctor_finds_what_is_wrong_with_the_data_folder(

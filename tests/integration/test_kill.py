@@ -36,6 +36,15 @@ def without_losses(found: list[Event]) -> list[Event]:
     return [one for one in found if one.get("code") != "runner_lost"]
 
 
+def phases_said(found: list[Event]) -> list[tuple[int, str, str]]:
+    """Number, phase and reason of each change of phase in a log that is read from its beginning."""
+    return [
+        (seq, one["value"]["phase"], one["value"]["reason"])
+        for seq, one in enumerate(found, start=1)
+        if one.get("name") == "ambient:phase"
+    ]
+
+
 async def kill_the_server(platform: PlatformProcess, points: range | tuple[int, ...]) -> None:
     expected = await undisturbed(platform)
     for point in points:
@@ -46,7 +55,12 @@ async def kill_the_server(platform: PlatformProcess, points: range | tuple[int, 
         events = await platform.until_ended(session)
         assert transcript(events) == expected, f"killed at {point}"
         verify_session(events)
-        assert (await platform.get(session))["status"]["runnerGeneration"] == 1
+        phases = phases_said(events)
+        assert "RunnerLost" not in [reason for _, _, reason in phases], f"killed at {point}"
+        running = [seq for seq, phase, _ in phases if phase == "Running"]
+        assert len(running) == 1, f"killed at {point}: {phases}"
+        if point >= running[0]:  # a launch that broke off before may have to be begun again
+            assert (await platform.get(session))["status"]["runnerGeneration"] == 1
 
 
 async def kill_the_runner(

@@ -104,7 +104,7 @@ async def _runs(running: Platform, session: SessionId) -> bool:
 
 
 async def _nothing_was_lost(running: Platform, load: Load, times: int) -> None:
-    assert load.requests > 1_000
+    assert load.requests > 300  # there was a load; how large it was is the bench's matter
     assert load.bot_calls > 20
     for session, numbers in load.read:
         head = await running.services.log.head(session)

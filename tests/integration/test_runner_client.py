@@ -9,6 +9,7 @@ import pytest
 from ambient.contract.launch import LaunchSpec
 from ambient.contract.names import REQUEST_ID_HEADER
 from ambient.contract.runner_api import OPEN_PATHS, ROUTES, DesiredState
+from ambient.contract.snapshot import ScanRequest
 from ambient.contract.tokens import Token, digest, kid_of, mint
 from ambient.core.errors import (
     AmbientError,
@@ -31,6 +32,15 @@ S = SessionId("p/s")
 Call = Callable[[HttpRunnerClient], Awaitable[Any]]
 
 
+async def _chunks() -> AsyncIterator[bytes]:
+    yield b"x"
+
+
+async def _fetch(client: HttpRunnerClient) -> None:
+    async for _ in client.workspace_chunks(S, ["0" * 64]):
+        pass
+
+
 async def _events(client: HttpRunnerClient) -> None:
     async with client.events(S):
         pass
@@ -46,6 +56,12 @@ CALLS: dict[str, Call] = {
     "capabilities": lambda c: c.capabilities(S),
     "events": _events,
     "ack": lambda c: c.ack(S, "j1", 3),
+    "repo_changes": lambda c: c.repo_changes(S, "shop"),
+    "push_repo": lambda c: c.push_repo(S, "shop"),
+    "workflow_metadata": lambda c: c.workflow_metadata(S),
+    "scan_workspace": lambda c: c.scan_workspace(S, ScanRequest()),
+    "workspace_chunks": _fetch,
+    "restore_workspace": lambda c: c.restore_workspace(S, _chunks()),
     "blob": lambda c: c.blob(S, "ref"),
     "desired": lambda c: c.desired(S),
     "put_desired": lambda c: c.put_desired(S, DesiredState(generation=1)),
@@ -58,6 +74,7 @@ CALLS: dict[str, Call] = {
     "repos_status": lambda c: c.repos_status(S),
     "list_files": lambda c: c.list_files(S, "a b"),
     "read_file": lambda c: c.read_file(S, "a"),
+    "put_file": lambda c: c.put_file(S, "a", _chunks()),
     "write_file": lambda c: c.write_file(S, "a", b"x"),
     "delete_file": lambda c: c.delete_file(S, "a"),
     "git_status": lambda c: c.git_status(S, "a"),
@@ -114,7 +131,7 @@ def test_every_route_has_a_method_and_every_method_a_route() -> None:
     methods = {
         name
         for name, found in inspect.getmembers(HttpRunnerClient, inspect.isfunction)
-        if not name.startswith("_") and name not in {"aclose", "forget"}
+        if not name.startswith("_") and name not in {"aclose", "forget", "open_file"}
     }
     assert methods == {route.name for route in ROUTES} == set(CALLS)
 

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from ambient.contract.events import Handover
+from ambient.contract.events import TOOL_OUTPUT, Handover
+from ambient.contract.permission import rule_of
 from support.http import reading
 from support.runner import RunnerProcess, running
 from support.runner_client import call, prompt, results, run, spoken
@@ -51,6 +52,17 @@ async def test_files_are_written_and_read_in_the_workspace(runner: RunnerProcess
     assert [one["metadata"]["isError"] for one in results(events)] == [False, False]
 
 
+async def test_a_file_is_edited_and_searched(runner: RunnerProcess) -> None:
+    script = "write e/a.py: x = 1\\ny = 2\nedit e/a.py: x = 1 => x = 3\nsearch x ="
+    events = await run(runner, f"{script}\nedit e/a.py: no => yes")
+    written, edited, found, missed = results(events)
+    assert (runner.workspace / "e/a.py").read_text() == "x = 3\ny = 2"
+    assert "./e/a.py:1:x = 3" in found["content"].splitlines()
+    assert "has no such text" in missed["content"]
+    said = [one["metadata"]["isError"] for one in (written, edited, found, missed)]
+    assert said == [False, False, False, True]
+
+
 async def test_a_path_that_leaves_the_workspace_is_a_failed_tool_not_a_failed_run(
     runner: RunnerProcess,
 ) -> None:
@@ -64,6 +76,30 @@ async def test_a_commands_output_and_exit_code_are_its_result(runner: RunnerProc
     assert result["content"] == "out\nerr\n"
     assert (result["metadata"]["exitCode"], result["metadata"]["isError"]) == (7, True)
     assert result["metadata"]["durationMs"] >= 0
+
+
+@pytest.mark.timeout(180)
+async def test_a_commands_output_is_told_while_it_runs(runner: RunnerProcess) -> None:
+    headers, gate = [*runner.headers.items()], runner.workspace / "go"
+    wait = f"until [ -e {gate} ]; do sleep 0.05; done"
+    asked = prompt(f"run echo one; echo two; {wait}; echo three")
+    events: list[dict[str, Any]] = []
+    async with reading(runner.url, "POST", "/", headers, asked) as reply:
+        async for _, event in reply.events():
+            events.append(event)
+            if "two\n" in so_far(events):
+                gate.touch()
+    (result,) = results(events)
+    assert result["content"] == "one\ntwo\nthree\n"
+    assert result["content"].startswith(so_far(events))
+    assert kinds(events).index("CUSTOM") < kinds(events).index("TOOL_CALL_RESULT")
+
+
+def so_far(events: list[dict[str, Any]]) -> str:
+    """What was told of a call's output before its result."""
+    told = [one["value"] for one in events if one.get("name") == TOOL_OUTPUT]
+    assert all(one["toolCallId"] for one in told)
+    return "".join(one["delta"] for one in told)
 
 
 async def test_fifty_megabytes_of_output_are_kept_and_hold_nobody_up(runner: RunnerProcess) -> None:
@@ -127,6 +163,57 @@ async def test_an_answered_question_goes_on_in_the_same_runner(
     assert results(events)[0]["toolCallId"] == interrupt["toolCallId"]
     assert results(events)[0]["content"] == result
     assert spoken(events).endswith("after")
+
+
+async def test_a_form_asks_for_text_one_and_several(runner: RunnerProcess) -> None:
+    asked = await run(runner, "form Release? | version | channel: stable, beta | targets*: a, b")
+    (interrupt,) = asked[-1]["outcome"]["interrupts"]
+    schema = interrupt["responseSchema"]
+    assert list(schema["properties"]) == schema["required"] == ["version", "channel", "targets"]
+    assert schema["properties"]["targets"]["items"]["enum"] == ["a", "b"]
+    payload = {"answers": {"version": "1", "channel": "beta", "targets": ["a", "b"]}}
+    entry = {"interruptId": interrupt["id"], "status": "resolved", "payload": payload}
+    events = await run(runner, "", resume=[entry])
+    assert json.loads(results(events)[0]["content"]) == payload["answers"]
+
+
+@pytest.mark.parametrize(
+    ("choice", "ran", "again"),
+    [("Allow once", True, True), ("Allow for this session", True, False), ("Deny", False, True)],
+)
+async def test_a_command_that_needs_leave_runs_only_with_it(
+    runner: RunnerProcess, choice: str, ran: bool, again: bool
+) -> None:
+    command = f"permit echo {choice.rsplit(maxsplit=1)[-1]}"
+    asked = await run(runner, command)
+    (interrupt,) = asked[-1]["outcome"]["interrupts"]
+    assert interrupt["reason"] == "permission"
+    payload = {"answer": choice, "note": "Not today."}
+    entry = {"interruptId": interrupt["id"], "status": "resolved", "payload": payload}
+    (result,) = results(await run(runner, "", resume=[entry]))
+    assert (result["content"] == f"{choice.rsplit(maxsplit=1)[-1]}\n") is ran
+    assert (result["content"] == "The user said no. Not today.") is not ran
+    ended = (await run(runner, command))[-1]
+    assert ("interrupts" in ended.get("outcome", {})) is again
+    if again:
+        open_one = ended["outcome"]["interrupts"][0]["id"]
+        await run(runner, "", resume=[{"interruptId": open_one, "status": "cancelled"}])
+
+
+async def test_a_rule_holds_in_a_fresh_runner_until_it_is_revoked(tmp_path: Path) -> None:
+    with running(tmp_path / "a") as first:
+        (asked,) = (await run(first, "permit echo kept"))[-1]["outcome"]["interrupts"]
+    assert asked["metadata"]["rule"] == "Bash: echo kept"
+    entry = {"interruptId": asked["id"], "status": "resolved", "payload": "Allow for this session"}
+    rule = rule_of(asked, entry, 0)
+    assert rule is not None
+    with running(tmp_path / "b") as second:
+        props = {"ambient": Handover(rules=(rule,)).to_json()}
+        (result,) = results(await run(second, "permit echo kept", forwardedProps=props))
+        assert result["content"] == "kept\n"
+        props = {"ambient": Handover(rules=()).to_json()}
+        ended = (await run(second, "permit echo kept", forwardedProps=props))[-1]
+        assert ended["outcome"]["interrupts"][0]["message"] == "Allow Bash: echo kept"
 
 
 async def test_a_cancelled_question_is_said_and_the_rest_goes_on(runner: RunnerProcess) -> None:

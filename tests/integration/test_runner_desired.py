@@ -1,5 +1,6 @@
 """Desired state against real git repositories on this disk."""
 
+import json
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -66,6 +67,15 @@ async def put(runner: RunnerProcess, state: dict[str, Any]) -> dict[str, Any]:
     return await observed(runner, state["generation"])
 
 
+async def test_a_limit_of_time_holds_from_the_next_run_on(runner: RunnerProcess) -> None:
+    await put(runner, wanted(1, limits={"runSeconds": 1}))
+    events = await run(runner, "sleep 60")
+    assert (events[-1]["type"], events[-1]["code"]) == ("RUN_ERROR", "run_timeout")
+    await put(runner, wanted(2, limits={}))
+    events = await run(runner, "sleep 1.2\nsay Done.")
+    assert events[-1]["type"] == "RUN_FINISHED"
+
+
 async def observed(runner: RunnerProcess, generation: int) -> dict[str, Any]:
     async def report() -> dict[str, Any]:
         found: dict[str, Any] = (await call(runner, "GET", "/desired")).json()
@@ -108,7 +118,7 @@ async def test_a_bad_repository_degrades_only_itself(
     assert "gone cannot be cloned: fatal:" in found["gone"][1]
     assert found["branch"][0] == "Failed"
     assert "there is no branch 'nope'; there are: main, other" in found["branch"][1]
-    assert conditions(report)["ReposReconciled"] == ("False", "CloneFailed")
+    assert conditions(report)["ReposReconciled"] == ("False", "RepoReconciliationFailed")
     assert sorted(path.name for path in (runner.workspace / "repos").iterdir()) == ["api"]
 
 
@@ -207,11 +217,101 @@ async def test_a_workflow_is_fetched_and_its_folder_has_to_be_there(
     report = await put(runner, wanted(1, workflow=workflow))
     assert (report["workflow"]["status"], report["workflow"]["message"]) == ("Active", "")
     assert (runner.workspace / "workflows/api/skills/a.md").exists()
-    for generation, path in ((2, "nothing"), (3, "../../..")):
+    for generation, path in ((2, "nothing"), (3, "README.md")):
         report = await put(runner, wanted(generation, workflow={**workflow, "path": path}))
         assert report["workflow"]["status"] == "Failed"
         assert "has no folder" in report["workflow"]["message"]
-        assert conditions(report)["WorkflowReconciled"] == ("False", "WorkflowFailed")
+        reason = conditions(report)["WorkflowReconciled"]
+        assert reason == ("False", "WorkflowReconciliationFailed")
+    unsafe = wanted(4, workflow={**workflow, "path": "../../.."})
+    assert (await call(runner, "PUT", "/desired", unsafe)).status == 422
+
+
+async def all_of(runner: RunnerProcess, text: str) -> str:
+    """All that a run says, thought and notes too."""
+    events = await run(runner, text)
+    return str(events) + "".join(one.get("delta", "") for one in events)
+
+
+def a_workflow(tmp_path: Path, name: str, **config: Any) -> str:
+    """A repository with a workflow in it; its URL."""
+    work = tmp_path / name
+    for folder in (".ambient", ".claude/commands", ".claude/agents", ".claude/skills/deep"):
+        (work / folder).mkdir(parents=True)
+    (work / ".ambient/ambient.json").write_text(json.dumps({"name": name, **config}))
+    (work / ".claude/commands/review.md").write_text(
+        "---\ndisplayName: Review it\ndescription: Looks\norder: 2\n---\nsay reviewed\n"
+    )
+    (work / ".claude/commands/plan.md").write_text("say planned\n")
+    (work / ".claude/agents/critic.md").write_text(
+        "---\nname: Critic\ntools: Read, Grep\n---\nBe strict.\n"
+    )
+    (work / ".claude/skills/deep/SKILL.md").write_text("---\nname: Deep\n---\nThink.\n")
+    git(work, "init", "-q", "-b", "main")
+    git(work, "add", ".")
+    git(work, "commit", "-qm", "flow")
+    return f"file://{work}"
+
+
+async def test_a_workflow_tells_the_agent_and_can_be_switched_and_left(
+    runner: RunnerProcess, tmp_path: Path
+) -> None:
+    first = a_workflow(tmp_path, "strict", systemPrompt="Be strict.", startupPrompt="say Hi")
+    second = a_workflow(tmp_path, "kind", systemPrompt="Be kind.", artifactsDir="out")
+    report = await put(runner, wanted(1, workflow={"gitUrl": first}))
+    assert report["workflow"]["startupPrompt"] == "say Hi"
+    assert report["workflow"]["appliedAt"].endswith("Z")
+    assert "Be strict." in await all_of(runner, "say a")
+    metadata = (await call(runner, "GET", "/content/workflow-metadata")).json()
+    assert [one["slashCommand"] for one in metadata["commands"]] == ["/plan", "/review"]
+    assert metadata["commands"][1]["name"] == "Review it"
+    assert metadata["agents"][0]["tools"] == ["Read", "Grep"]
+    assert metadata["skills"][0]["name"] == "Deep"
+    assert metadata["config"]["systemPrompt"] == "Be strict."
+    await put(runner, wanted(2, workflow={"gitUrl": second}))
+    assert "Be kind." in await all_of(runner, "say b")
+    await put(runner, wanted(3))
+    assert "no longer" in await all_of(runner, "say c")
+    missing = await call(runner, "GET", "/content/workflow-metadata")
+    assert (missing.status, missing.json()["code"]) == (404, "not_found")
+
+
+async def test_a_workflow_that_fails_leaves_the_one_before_and_the_agent_hears_of_it(
+    runner: RunnerProcess, tmp_path: Path
+) -> None:
+    good = a_workflow(tmp_path, "good", systemPrompt="Be good.")
+    await put(runner, wanted(1, workflow={"gitUrl": good}))
+    bad = {"gitUrl": f"file://{tmp_path}/nowhere"}
+    report = await put(runner, wanted(2, workflow=bad))
+    assert report["workflow"]["status"] == "Failed"
+    said = await all_of(runner, "say a")
+    assert "The workflow nowhere cannot be used" in said
+    assert "Be good." in said
+    (tmp_path / "good/.ambient/ambient.json").write_text("{")
+    git(tmp_path / "good", "commit", "-qam", "broken")
+    git(tmp_path / "good", "branch", "broken")
+    report = await put(runner, wanted(3, workflow={"gitUrl": good, "branch": "broken"}))
+    assert "ambient.json is not JSON" in report["workflow"]["message"]
+
+
+async def test_a_workflow_is_pinned_to_a_commit(runner: RunnerProcess, tmp_path: Path) -> None:
+    url = a_workflow(tmp_path, "flow", systemPrompt="One.")
+    pinned = git(tmp_path / "flow", "rev-parse", "HEAD")
+    (tmp_path / "flow/.ambient/ambient.json").write_text('{"systemPrompt": "Two."}')
+    git(tmp_path / "flow", "commit", "-qam", "two")
+    report = await put(runner, wanted(1, workflow={"gitUrl": url, "branch": pinned}))
+    assert report["workflow"]["status"] == "Active", report
+    assert "One." in await all_of(runner, "say a")
+
+
+async def test_a_folder_is_given_its_remote(runner: RunnerProcess) -> None:
+    remote = {"path": "artifacts", "url": "https://git.example/a.git", "branch": "trunk"}
+    report = await put(runner, wanted(1, remotes=[remote]))
+    assert conditions(report)["ReposReconciled"] == ("True", "Reconciled")
+    status = (await call(runner, "GET", "/content/git-status?path=artifacts")).json()
+    assert (status["remoteUrl"], status["branch"]) == (remote["url"], "trunk")
+    report = await put(runner, wanted(2, remotes=[{**remote, "path": "none"}]))
+    assert conditions(report)["ReposReconciled"] == ("False", "RepoReconciliationFailed")
 
 
 async def test_a_model_changes_when_the_run_is_over_and_the_log_says_when(tmp_path: Path) -> None:

@@ -304,3 +304,20 @@ async def test_a_closed_database_says_so(path: Path) -> None:
     for attempt in (storage.sessions.list_projects, storage.sessions.ping):
         with pytest.raises(StorageUnavailable):
             await attempt()
+
+
+async def test_what_only_the_platform_knows_waits_for_the_disk_and_the_rest_does_not(
+    opened: Database,
+) -> None:
+    def synchronous(conn: Connection) -> int:
+        return int(conn.exec_driver_sql("PRAGMA synchronous").scalar_one())
+
+    normal, full = 1, 2
+    assert await opened.write(synchronous) == normal
+    assert await opened.write(synchronous, durable=True) == full
+    assert await opened.write(synchronous) == normal
+
+
+async def test_a_glance_cannot_write(opened: Database) -> None:
+    with pytest.raises(StorageUnavailable):
+        await opened.glance(lambda conn: conn.execute(sessions.delete()))

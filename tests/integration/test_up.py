@@ -159,6 +159,13 @@ def test_files_logs_events_and_export_of_a_session(
     ]
     assert kinds.count("RUN_STARTED") == kinds.count("RUN_FINISHED") == 1
     assert ambient("export", "files", "--as", "jsonl")[1].count("\n") >= len(kinds)
+    said = ambient("export", "files", "--as", "md")[1]
+    assert "## developer" in said
+    assert "Wrote 2 bytes" in said
+    brief = ambient("export", "files", "--as", "md", "--no-tools")[1]
+    assert "## developer" in brief
+    assert "Wrote 2 bytes" not in brief
+    assert ambient("export", "files", "--no-tools")[0] == 2
     assert ambient("logs", "files")[0] == 0
 
 

@@ -125,6 +125,8 @@ class FakeRunner:
             return web.Response(status=200 if found is not None else 404, body=found)
         if request.path == "/claim":
             self.on_claim(json.loads(body)["launch"]["session"])
+        if request.path == "/workspace/chunks":
+            return web.Response(body=b"\xff" * 4 * len(json.loads(body)["refs"]))
         status, reply = self.replies.get(request.path, (200, self._reply(request.path)))
         return web.json_response(reply, status=status)
 
@@ -135,6 +137,16 @@ class FakeRunner:
             "/": {"runId": "r", "status": "started"},
             "/claim": {"generation": 1},
             "/content/list": {"items": []},
+            "/repos/diff": {"name": "shop", "branch": "b", "base": "c", "baseBranch": "main"},
+            "/repos/push": {
+                "name": "shop",
+                "branch": "ambient/s",
+                "commit": "c",
+                "pushed": True,
+                "url": "https://git.example/shop.git",
+            },
+            "/workspace/scan": {"entries": []},
+            "/workspace": {"restored": True},
         }.get(path, {"repos": [], "tasks": [], "branches": []})
 
     async def _stream(self, request: web.Request) -> web.StreamResponse:

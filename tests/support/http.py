@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from ambient.contract.events import FrameReader
 
-DEADLINE_SECONDS = 10.0
+DEADLINE_SECONDS = 30.0
 Headers = Sequence[tuple[str, str | bytes]]
 
 

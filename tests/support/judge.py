@@ -41,6 +41,14 @@ class AgentReply:
     interrupts: list[dict[str, Any]] = field(default_factory=list)
 
 
+def framed(events: Events) -> Events:
+    """What an agent gave, as the runner writes it."""
+    ids = {"threadId": "t", "runId": "r"}
+    end = events[-1] if events[-1]["type"].startswith("RUN_") else {"type": "RUN_FINISHED"}
+    body = [one for one in events if not one["type"].startswith("RUN_")]
+    return [{"type": "RUN_STARTED", **ids}, *body, {**end, **ids}]
+
+
 def verify_run(events: Events) -> None:
     """A whole run as one client reads it: both judges accept it, and it has its end."""
     _accept(events, "run")

@@ -34,6 +34,7 @@ class FakeSession:
         self.rest: list[str] = []
         self.links: list[dict[str, Any]] = []
         self.files: dict[str, bytes] = {}
+        self.rules: dict[str, dict[str, Any]] = {}
         self.bell = asyncio.Condition()
 
     def json(self) -> dict[str, Any]:
@@ -156,6 +157,7 @@ class FakePlatform:
         self.skips: set[int] = set()
         self.refusals: list[tuple[int, str]] = []
         self.url = ""
+        self.checks: dict[str, str] = {}
         self.database_down = False
         self.loop_idle = 3.0
         self.created: dict[str, str] = {}
@@ -170,6 +172,7 @@ class FakePlatform:
                 web.get("/api/me", self.me),
                 web.get("/readyz", self.ready),
                 web.get("/api/admin/health", self.health),
+                web.get("/api/agentic-sessions", self.list_sessions),
                 web.get(P + "/agentic-sessions", self.list_sessions),
                 web.post(P + "/agentic-sessions", self.create),
                 web.get(S, self.get),
@@ -179,11 +182,14 @@ class FakePlatform:
                 web.get(S + "/agui/events", self.events),
                 web.post(S + "/agui/interrupt", self.interrupt),
                 web.get(S + "/agui/runs", self.list_runs),
+                web.get(S + "/permission-rules", self.list_rules),
+                web.delete(S + "/permission-rules/{rule}", self.revoke),
                 web.get(S + "/logs", self.logs),
                 web.get(S + "/doctor", self.doctor),
                 web.get(S + "/workspace", self.list_files),
                 web.get(S + "/workspace/{path:.+}", self.read_file),
                 web.put(S + "/workspace/{path:.+}", self.write_file),
+                web.put(S + "/file-uploads/{path:.+}", self.upload_file),
             ]
         )
         runner = web.AppRunner(app, shutdown_timeout=0.1)
@@ -216,8 +222,8 @@ class FakePlatform:
             )
         return self.sessions[name]
 
-    def add(self, name: str, **spec: Any) -> FakeSession:
-        self.sessions[name] = FakeSession("default", name, spec)
+    def add(self, name: str, project: str = "default", **spec: Any) -> FakeSession:
+        self.sessions[name] = FakeSession(project, name, spec)
         return self.sessions[name]
 
     async def version(self, request: web.Request) -> web.Response:
@@ -229,7 +235,9 @@ class FakePlatform:
     async def ready(self, request: web.Request) -> web.Response:
         if self.database_down:
             return problem(503, "not_ready", "The database does not answer.", hint="Disk full?")
-        return web.json_response({"status": "ready"})
+        if "failed" in self.checks.values():
+            return problem(503, "not_ready", "Not ready.", details={"checks": self.checks})
+        return web.json_response({"status": "ready", "checks": self.checks})
 
     async def health(self, request: web.Request) -> web.Response:
         return web.json_response({"loop": {"secondsSinceLook": self.loop_idle}})
@@ -238,7 +246,9 @@ class FakePlatform:
         return page([{"name": one} for one in self.projects], request)
 
     async def list_sessions(self, request: web.Request) -> web.Response:
-        return page([one.json() for one in self.sessions.values()], request)
+        project = request.match_info.get("project")
+        found = [one for one in self.sessions.values() if project in (None, one.project)]
+        return page([one.json() for one in found], request)
 
     async def create(self, request: web.Request) -> web.Response:
         key = request.headers["Idempotency-Key"]
@@ -345,6 +355,14 @@ class FakePlatform:
     async def list_runs(self, request: web.Request) -> web.Response:
         return page(list(self.session(request).runs.values())[::-1], request)
 
+    async def list_rules(self, request: web.Request) -> web.Response:
+        return web.json_response({"items": list(self.session(request).rules.values())})
+
+    async def revoke(self, request: web.Request) -> web.Response:
+        if self.session(request).rules.pop(request.match_info["rule"], None) is None:
+            return problem(404, "not_found", "There is no permission rule of that id.")
+        return web.json_response({"message": "The agent asks again."})
+
     async def logs(self, request: web.Request) -> web.Response:
         return web.Response(text=f"log of {self.session(request).name}\n")
 
@@ -367,13 +385,24 @@ class FakePlatform:
             return problem(404, "file_not_found", f"There is no file '{path}'.")
         return web.Response(body=session.files[path])
 
+    async def upload_file(self, request: web.Request) -> web.Response:
+        at = f"file-uploads/{request.match_info['path']}"
+        self.session(request).files[at] = content = await request.read()
+        return web.json_response({"success": True, "filename": at, "size": len(content)})
+
     async def write_file(self, request: web.Request) -> web.Response:
         self.session(request).files[request.match_info["path"]] = await request.read()
         return web.json_response({"message": "ok"})
 
 
-def problem(status: int, code: str, error: str, hint: str | None = None) -> web.Response:
-    body = {"error": error, "code": code, "hint": hint, "requestId": "req-1"}
+def problem(
+    status: int,
+    code: str,
+    error: str,
+    hint: str | None = None,
+    details: dict[str, Any] | None = None,
+) -> web.Response:
+    body = {"error": error, "code": code, "hint": hint, "requestId": "req-1", "details": details}
     return web.json_response(body, status=status)
 
 

@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,8 @@ from ambient.contract.events import FrameReader, decode
 
 ROOT = Path(__file__).parents[2]
 WAIT_SECONDS = 30.0
+START_SECONDS = 120.0
+"""Importing a server takes its time where everybody tests at once."""
 Event = dict[str, Any]
 
 
@@ -25,8 +27,9 @@ class PlatformProcess:
     """`start`, `kill` and `start` again on the same folder and port. Every wait has a deadline and
     says what it last saw."""
 
-    def __init__(self, folder: Path, **tuning: Any) -> None:
+    def __init__(self, folder: Path, env: Mapping[str, str] | None = None, **tuning: Any) -> None:
         self.folder = folder
+        self.env = env or {}
         self.tuning = tuning
         self.port = 0
         self._process: subprocess.Popen[bytes] | None = None
@@ -49,6 +52,7 @@ class PlatformProcess:
         """Start it, and return once it answers."""
         environment = {
             **os.environ,  # noqa: TID251  # a child of the tests
+            **self.env,
             "PYTHONPATH": f"{ROOT / 'src'}:{ROOT / 'tests'}",
         }
         command = [sys.executable, "-m", "support.serve", str(self.folder), str(self.port)]
@@ -62,7 +66,7 @@ class PlatformProcess:
                 stderr=log,
                 stdin=subprocess.DEVNULL,
             )
-        self.port = await self.until(self._served_port, "the server answers")
+        self.port = await self.until(self._served_port, "the server answers", START_SECONDS)
 
     async def _served_port(self) -> int | None:
         process = self._process

@@ -9,14 +9,11 @@ from typing import Final
 
 from ambient.contract.status import table
 
-PATH: Final = Path(__file__).parents[2] / "src/ambient/server/static/assets/table.js"
-HEAD: Final = (
-    "// Made from src/ambient/contract/status.py by tests/support/status_js.py: do not edit."
-)
+PATH: Final = Path(__file__).parents[2] / "web/src/contract/table.json"
 
 
 def text() -> str:
-    return f"{HEAD}\nexport default {json.dumps(table(), indent=1, ensure_ascii=False)};\n"
+    return json.dumps(table(), indent=1, ensure_ascii=False) + "\n"
 
 
 if __name__ == "__main__":

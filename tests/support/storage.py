@@ -1,25 +1,46 @@
 """Sessions, prompts and events for the tests of what is stored."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from itertools import count
 from typing import Any, Final
 
+from sqlalchemy import Connection, update
+
 from ambient.contract.events import JournalId
 from ambient.contract.resources import SessionSpec
+from ambient.core.filing import StagingStore, UploadStore
+from ambient.core.leases import Leases
 from ambient.core.memory import (
     ManualClock,
     MemoryDatabase,
     MemoryEventLog,
     MemoryKeyStore,
+    MemoryLeases,
+    MemoryObjectStore,
     MemorySessionStore,
+    MemoryStagingStore,
     MemoryTokenStore,
+    MemoryUploadStore,
 )
 from ambient.core.model import Project, Prompt, RunId, Session, SessionId, UserId, session_id
-from ambient.core.ports import EventLog, KeyStore, SessionStore, TokenStore
+from ambient.core.ports import EventLog, KeyStore, ObjectStore, SessionStore, TokenStore
 from ambient.core.projection import encode
-from ambient.storage import Database, SqlEventLog, SqlKeyStore, SqlSessionStore, SqlTokenStore
+from ambient.storage import (
+    Database,
+    SqlEventLog,
+    SqlKeyStore,
+    SqlLeases,
+    SqlObjectStore,
+    SqlSessionStore,
+    SqlStagingStore,
+    SqlTokenStore,
+    SqlUploadStore,
+)
+from ambient.storage.schema import leases, servers
 
+LEASE_SECONDS: Final = 10.0
 COUNT_CAP: Final = 5
 """Small, so that a test can pass it."""
 P: Final = "p"
@@ -29,17 +50,31 @@ J: Final = JournalId("j1")
 
 @dataclass(frozen=True, kw_only=True)
 class Storage:
-    """One implementation of the four ports, over one database."""
+    """One implementation of the five ports, over one database."""
 
     sessions: SessionStore
     log: EventLog
     tokens: TokenStore
     keys: KeyStore
+    objects: ObjectStore
+    uploads: UploadStore
+    staging: StagingStore
     clock: ManualClock
+    leases: Callable[[str], Leases]
+    """Of the server copy with this name."""
+    lapse: Callable[[float], Awaitable[None]]
+    """So many seconds pass for leases."""
+    stamps_seconds: bool = False
+    """Creation is stamped by another clock than the test's, to the second."""
+    named: Callable[[str], str] = str
+    """What a project of the test is called: a namespace needs a name of its own."""
+
+    def at(self, name: str = "s", project: str = P) -> SessionId:
+        return session_id(self.named(project), name)
 
     async def project(self, name: str = P) -> Project:
         return await self.sessions.create_project(
-            Project(name=name, created_at=self.clock.now(), created_by=ANN)
+            Project(name=self.named(name), created_at=self.clock.now(), created_by=ANN)
         )
 
     async def session(self, name: str = "s", project: str = P, **values: Any) -> Session:
@@ -47,7 +82,7 @@ class Storage:
         spec = {key: values.pop(key) for key in ("display_name", "initial_prompt") & values.keys()}
         return await self.sessions.create(
             Session(
-                id=session_id(project, name),
+                id=self.at(name, project),
                 uid=f"uid-{name}",
                 spec=SessionSpec(**spec),
                 created_at=self.clock.now(),
@@ -79,22 +114,48 @@ class Storage:
 
 def memory_storage() -> Storage:
     database, clock = MemoryDatabase(), ManualClock()
+
+    async def lapse(seconds: float) -> None:
+        clock.advance(seconds)
+
     return Storage(
         sessions=MemorySessionStore(database, count_cap=COUNT_CAP),
         log=MemoryEventLog(database, clock),
         tokens=MemoryTokenStore(database),
         keys=MemoryKeyStore(database),
+        objects=MemoryObjectStore(database),
+        uploads=MemoryUploadStore(database),
+        staging=MemoryStagingStore(database),
         clock=clock,
+        leases=lambda me: MemoryLeases(database, clock, me, seconds=LEASE_SECONDS),
+        lapse=lapse,
     )
 
 
 def stored_in(database: Database, clock: ManualClock) -> Storage:
+    async def lapse(seconds: float) -> None:
+        clock.advance(seconds)
+
+        def work(conn: Connection) -> None:
+            if conn.dialect.name == "sqlite":
+                return  # its leases go by the clock
+            for table in (leases, servers):
+                earlier = table.c.until - int(seconds * 1_000_000)
+                conn.execute(update(table).values(until=earlier))
+
+        await database.write(work)
+
     return Storage(
         sessions=SqlSessionStore(database, count_cap=COUNT_CAP),
         log=SqlEventLog(database, clock),
         tokens=SqlTokenStore(database),
         keys=SqlKeyStore(database),
+        objects=SqlObjectStore(database),
+        uploads=SqlUploadStore(database),
+        staging=SqlStagingStore(database),
         clock=clock,
+        leases=lambda me: SqlLeases(database, clock, me, timedelta(seconds=LEASE_SECONDS)),
+        lapse=lapse,
     )
 
 

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from ambient.contract.events import Event, JournalId
+from ambient.contract.git import repo_name
 from ambient.contract.launch import LaunchSpec
 from ambient.contract.resources import SessionSpec
 from ambient.contract.runner_api import (
@@ -14,8 +15,10 @@ from ambient.contract.runner_api import (
     ContractRange,
     DesiredReport,
     DesiredState,
+    JournalEnd,
     RepoReport,
     VersionReply,
+    WorkflowReport,
 )
 from ambient.contract.tokens import Token, digest, kid
 from ambient.core.decide import Limits
@@ -23,11 +26,15 @@ from ambient.core.errors import NoActiveRun, RunnerRejectedToken, RunnerUnavaila
 from ambient.core.lifecycle import Phase
 from ambient.core.memory import (
     ManualClock,
+    MemoryBucket,
     MemoryDatabase,
     MemoryEngine,
     MemoryEventLog,
+    MemoryObjectStore,
     MemorySessionStore,
+    MemoryStagingStore,
     MemoryTokenStore,
+    MemoryUploadStore,
 )
 from ambient.core.model import (
     Principal,
@@ -42,17 +49,26 @@ from ambient.core.model import (
 from ambient.core.projection import encode
 from ambient.core.reconcile.care import Care
 from ambient.core.reconcile.desired import Desire
+from ambient.core.reconcile.files import Files, Saving
 from ambient.core.reconcile.folding import Folding
 from ambient.core.reconcile.handover import Handing
 from ambient.core.reconcile.life import Life
 from ambient.core.reconcile.loop import Reconciler
-from ambient.core.reconcile.ports import Ports
+from ambient.core.reconcile.ports import LogPorts
 from ambient.core.rotation import Rules
+from ambient.core.service.drafts import Drafts
+from ambient.core.service.flags import Flags
+from ambient.core.service.places import Workspaces
 from ambient.core.service.prompts import Prompts, Sent
+from ambient.core.service.runners import Runners
+from ambient.core.service.secrets import Secrets
 from ambient.core.service.sessions import Draft, Sessions
+from ambient.core.service.snapshots import SnapshotRules, Snapshots
+from ambient.core.service.staging import Staging
+from ambient.core.service.uploads import Uploads
 
 ANNA = Principal(user_id=UserId("anna"), display_name="Anna")
-FEATURES = ("token-file", "journal", "desired", "interrupts", "rollback")
+FEATURES = ("token-file", "journal", "desired", "interrupts", "rollback", "files")
 
 
 @dataclass
@@ -77,7 +93,10 @@ class ScriptedRunner:
         self.takes_files = True
         self.deaf = False
         self.broken_repos: Mapping[str, str] = {}
+        self.startup: dict[str, str] = {}
         self.old_used_seconds: float | None = None
+        self.unsent = 0
+        """So many events are written that nobody was sent yet."""
 
     def mind(self, session: SessionId) -> RunnerMind:
         """The living runner's; a new incarnation remembers nothing. Raises RunnerUnavailable."""
@@ -124,8 +143,13 @@ class ScriptedRunner:
             for at, one in enumerate(accepted)
         ]
         features = FEATURES if self.takes_files else FEATURES[1:]
+        mind = self.mind(session)
         return VersionReply(
-            version="test", contract=ContractRange(), features=features, accepts=tuple(kids)
+            version="test",
+            contract=ContractRange(),
+            features=features,
+            accepts=tuple(kids),
+            journal=JournalEnd(id=mind.journal, last=mind.number + self.unsent),
         )
 
     async def capabilities(self, session: SessionId) -> Capabilities:
@@ -167,6 +191,20 @@ class ScriptedRunner:
                 )
                 for one in wanted.repos
             ),
+            workflow=self._workflow(wanted),
+        )
+
+    def _workflow(self, wanted: DesiredState) -> WorkflowReport | None:
+        if wanted.workflow is None:
+            return None
+        flow = wanted.workflow
+        return WorkflowReport(
+            git_url=flow.git_url,
+            branch=flow.branch,
+            path=flow.path,
+            status="Active",
+            applied_at="2026-01-01T00:00:00Z",
+            startup_prompt=self.startup.get(repo_name(flow.git_url), ""),
         )
 
     async def claim(self, session: SessionId, launch: LaunchSpec) -> None:
@@ -210,6 +248,11 @@ class StillRelay:
         self.calls.append(("unfollow", session))
 
 
+async def launch_spec(session: Session) -> LaunchSpec:
+    """The least that a runner is told."""
+    return LaunchSpec(session=session.name, project=session.project, generation=session.generation)
+
+
 class World:
     """Everything put together. `settle` lets every concern look until nothing is left to do."""
 
@@ -224,7 +267,7 @@ class World:
         self.relay = StillRelay()
         self._ids = 0
         self.woken: list[SessionId] = []
-        self.ports = Ports(
+        self.ports = LogPorts(
             store=self.store,
             log=self.log,
             tokens=self.tokens,
@@ -234,9 +277,15 @@ class World:
             clock=self.clock,
             new_id=self.new_id,
             mint=self.mint,
-            launch_spec=lambda session: LaunchSpec(
-                session=session.name, project=session.project, generation=session.generation
-            ),
+            launch_spec=launch_spec,
+        )
+        self.secrets = Secrets(MemoryObjectStore(database), self.clock)
+        self.objects = MemoryObjectStore(database)
+        self.drafts = Drafts(store=self.store, objects=self.objects, clock=self.clock)
+        self.flags = Flags(objects=self.objects, store=self.store)
+        self.runners = Runners(secrets=self.secrets, switches=self.flags)
+        self.staging = Staging(
+            staged=MemoryStagingStore(database), clock=self.clock, new_id=self.new_id
         )
         self.sessions = Sessions(
             store=self.store,
@@ -244,6 +293,9 @@ class World:
             clock=self.clock,
             new_id=self.new_id,
             wake=self.woken.append,
+            runners=self.runners,
+            drafts=self.drafts,
+            staging=self.staging,
         )
         self.prompts = Prompts(
             store=self.store,
@@ -253,6 +305,27 @@ class World:
             new_id=self.new_id,
             wake=self.woken.append,
         )
+        self.workspaces = Workspaces(
+            store=self.store,
+            log=self.log,
+            engine=self.engine,
+            runner=self.runner,  # type: ignore[arg-type]
+        )
+        self.uploads = Uploads(
+            store=self.store,
+            uploads=MemoryUploadStore(database),
+            workspaces=self.workspaces,
+            runner=self.runner,  # type: ignore[arg-type]
+            clock=self.clock,
+            new_id=self.new_id,
+        )
+        self.bucket = MemoryBucket()
+        self.snapshots = Snapshots(
+            bucket=self.bucket,
+            runner=self.runner,  # type: ignore[arg-type]
+            clock=self.clock,
+            rules=SnapshotRules(),
+        )
         self.limits = Limits()
         self.restart()
 
@@ -261,8 +334,17 @@ class World:
         self.care = Care(self.ports, Rules(), self.woken.append)
         self.reconciler = Reconciler(store=self.store, engine=self.engine, clock=self.clock)
         self.reconciler.add("life", Life(self.ports, self.limits))
+        files = Files(
+            store=self.store,
+            log=self.log,
+            uploads=self.uploads,
+            clock=self.clock,
+            say=self.ports.set_condition,
+            saving=Saving(snapshots=self.snapshots),
+        )
+        self.reconciler.add("files", files)
         self.reconciler.add("desired", Desire(self.ports))
-        self.reconciler.add("handover", Handing(self.ports))
+        self.reconciler.add("handover", Handing(self.ports, files.in_place))
         self.reconciler.add("care", self.care)
         self.reconciler.add("folding", Folding(self.log, self.clock))
 

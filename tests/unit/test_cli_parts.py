@@ -16,23 +16,19 @@ from ambient.cli.clean import Cleaner, clean, one_line
 from ambient.cli.exits import CliError
 from ambient.cli.holder import holder_of
 from ambient.cli.life import labels_of
-from ambient.cli.listing import filters_of
+from ambient.cli.listing import filters_of, tokens_of
 from ambient.cli.output import rows
 from ambient.cli.question import answers_of, payload_of, shown
 from ambient.cli.screen import Screen
 from ambient.cli.timeline import Timeline
 from ambient.client import Event
 from ambient.client.ambient import repo_of
+from ambient.client.credential import Fixed
 from ambient.client.errors import NoPlatform
-from ambient.client.settings import (
-    ClientSettings,
-    Platform,
-    data_folder,
-    find_platform,
-    find_server,
-    started_at,
-)
+from ambient.client.platform import Platform, find_platform
+from ambient.client.settings import ClientSettings, data_folder, find_server, started_at
 from ambient.contract.local import ServerFile
+from ambient.contract.resources import Usage
 from ambient.wiring.data import DataFolder
 
 NASTY = [
@@ -171,7 +167,7 @@ def local(folder: Path, **server: Any) -> ClientSettings:
 def test_the_local_platform_is_found_by_its_living_process(tmp_path: Path) -> None:
     started = started_at(os.getpid())
     settings = local(tmp_path, url="http://127.0.0.1:1", pid=os.getpid(), start_time=started)
-    assert find_platform(settings) == Platform("http://127.0.0.1:1", "secret")
+    assert find_platform(settings) == Platform(url="http://127.0.0.1:1", credential=Fixed("secret"))
 
 
 def test_a_copy_of_a_folder_in_use_is_not_taken_for_the_folder_itself(tmp_path: Path) -> None:
@@ -281,3 +277,27 @@ def test_what_the_platform_says_is_shown_in_its_words() -> None:
         "red:   ✕ lost",
         "amber: □ The run was stopped.",
     ]
+
+
+@pytest.mark.parametrize(
+    ("usage", "said"),
+    [
+        (None, "-"),
+        (Usage(), "-"),
+        (Usage(input_tokens=41_000, output_tokens=640), "41.0k in, 640 out"),
+        (Usage(context_tokens=34_000), "34.0k of context"),
+        (Usage(context_tokens=130, context_window=200_000), "context < 1 %"),
+        (
+            Usage(input_tokens=410_000, output_tokens=6_000, context_tokens=46_100).model_copy(
+                update={"context_window": 200_000}
+            ),
+            "410k in, 6.0k out · context 23 %",
+        ),
+        (
+            Usage(context_tokens=160_000, context_window=200_000),
+            "context 80 %, nearly full: the agent soon compacts it",
+        ),
+    ],
+)
+def test_what_is_unknown_of_tokens_is_never_said_as_nothing(usage: Usage | None, said: str) -> None:
+    assert tokens_of(usage) == said

@@ -6,7 +6,10 @@ from typing import Final
 
 import pytest
 
+from ambient.cli.app import app
 from ambient.core.lifecycle import TRANSITIONS, Phase, Signal
+from ambient.engines.kube.settings import ClusterSettings, OperatorSettings
+from ambient.wiring.settings import KubeServerSettings
 
 ROOT: Final = Path(__file__).parents[2]
 DOCUMENTS: Final = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
@@ -20,6 +23,20 @@ def test_every_link_and_path_of_a_document_leads_somewhere(document: Path) -> No
     missing = [link for link in LINK.findall(text) if not (document.parent / link).exists()]
     missing += [path for path in CODE_PATH.findall(text) if not (ROOT / path).exists()]
     assert missing == []
+
+
+GUIDES: Final = [ROOT / "docs" / name for name in ("kubernetes.md", "migration.md", "operator.md")]
+
+
+@pytest.mark.parametrize("guide", GUIDES, ids=lambda path: path.name)
+def test_a_guide_names_only_settings_and_commands_that_there_are(guide: Path) -> None:
+    text = guide.read_text()
+    models = (ClusterSettings, OperatorSettings, KubeServerSettings)
+    known = {f"AMBIENT_{name.upper()}" for model in models for name in model.model_fields}
+    assert set(re.findall(r"\bAMBIENT_[A-Z0-9_]+", text)) - known == set()
+    commands = set(re.findall(r"(?:^\$ |`)(?:\.venv/bin/)?ambient (\w+)", text, re.MULTILINE))
+    names = {one.name or one.callback.__name__ for one in app.registered_commands if one.callback}
+    assert commands - names - {one.name for one in app.registered_groups} == set()
 
 
 def test_every_decision_has_its_ten_lines() -> None:

@@ -207,3 +207,54 @@ def test_what_the_engine_cannot_say_is_not_called_broken() -> None:
     assert {link.ok for name, link in found.items() if name not in ("session", "token record")} == {
         None
     }
+
+
+IN_PODS = {
+    "where": {"record": "Secret ambient-runner-token-s", "runner": "Pod s-runner"},
+    "endpoint": "http://session-s.p.svc:8001",
+    "process": {"recorded": True, "alive": True, "same": True, "generation": 3},
+}
+
+
+def test_on_a_cluster_links_name_the_objects_to_look_at() -> None:
+    found = links(IN_PODS)
+    assert [link.ok for link in found.values()] == [True] * len(CHECKS)
+    assert "in Secret ambient-runner-token-s" in found["token record"].sentence
+    assert found["process"].sentence == "Pod s-runner is the recorded one."
+    assert found["runner answers"].sentence == "The runner answers at http://session-s.p.svc:8001."
+
+
+@pytest.mark.parametrize(
+    ("changes", "name", "said"),
+    [
+        ({"token": None}, "token record", "no token record in Secret ambient-runner-token-s"),
+        (
+            {"digests": {"error": "no digest"}},
+            "digests file",
+            "The digests in Secret ambient-runner-token-s cannot be read: no digest",
+        ),
+        ({"process": {"recorded": False}}, "process", "There is no Pod s-runner."),
+        (
+            {"process": {"recorded": True, "generation": 3, "ended": "The node shut down"}},
+            "process",
+            "The runner (Pod s-runner) is gone: The node shut down",
+        ),
+        (
+            {"process": {"recorded": True, "alive": True, "generation": 3}},
+            "process",
+            "Pod s-runner was not made for this incarnation",
+        ),
+        (
+            {"answer": {"error": "connection refused"}},
+            "runner answers",
+            "at http://session-s.p.svc:8001: connection refused",
+        ),
+    ],
+)
+def test_on_a_cluster_each_fault_names_the_object_that_has_it(
+    changes: dict[str, Any], name: str, said: str
+) -> None:
+    found = links(IN_PODS | changes)
+    assert [link.name for link in found.values() if link.ok is False] == [name]
+    assert said in found[name].sentence
+    assert "None" not in found[name].sentence

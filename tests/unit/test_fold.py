@@ -1,6 +1,7 @@
 """The fold: a log adds up to the same conversation, however it is cut (events.md, Readers)."""
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 from hypothesis import given, settings
@@ -189,6 +190,36 @@ def test_a_long_answer_is_folded_in_linear_time() -> None:
     found = fold(encoded([start, *deltas]))
     assert len(found.said["text:m"]) == 20_000
     assert finished_messages(found) == []
+
+
+class _Searched(list[dict[str, Any]]):
+    """Messages that count how many of them are looked at."""
+
+    looked = 0
+
+    def __reversed__(self) -> Iterator[dict[str, Any]]:
+        for one in super().__reversed__():
+            self.looked += 1
+            yield one
+
+
+def test_a_long_conversation_is_not_searched_for_what_is_new_in_it() -> None:
+    found = Fold()
+    found.messages = messages = _Searched()
+    found.feed(1, {"type": "RUN_STARTED", "threadId": "s", "runId": "r"})
+    for at in range(1000):
+        for event in (
+            {"type": "TEXT_MESSAGE_START", "messageId": f"m{at}"},
+            {"type": "TEXT_MESSAGE_CONTENT", "messageId": f"m{at}", "delta": "a"},
+            {"type": "TEXT_MESSAGE_END", "messageId": f"m{at}"},
+            {"type": "TOOL_CALL_START", "toolCallId": f"c{at}", "toolCallName": "Bash"},
+            {"type": "TOOL_CALL_ARGS", "toolCallId": f"c{at}", "delta": "{}"},
+            {"type": "TOOL_CALL_END", "toolCallId": f"c{at}"},
+        ):
+            found.feed(at + 2, event)
+    assert len(messages) == 2000
+    assert messages.looked <= 4 * len(messages)
+    assert messages[-1]["toolCalls"][0]["function"] == {"name": "Bash", "arguments": "{}"}
 
 
 def test_strays_and_unknown_kinds_stop_nothing() -> None:

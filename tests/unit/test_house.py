@@ -1,6 +1,7 @@
 """The rules of the house that no linter knows (CONTRIBUTING.md)."""
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -8,6 +9,7 @@ from typing import Final
 import ambient
 
 HOME: Final = Path(ambient.__file__).parent
+BROWSER_TESTS: Final = Path(__file__).parents[1] / "browser"
 FUNCTION_LINES: Final = 60
 MODULE_LINES: Final = 600
 
@@ -87,3 +89,13 @@ def test_no_result_is_thrown_away() -> None:
         and any(isinstance(target, ast.Name) and target.id == "_" for target in node.targets)
     ]
     assert found == [], "a result is used, or the function returns none"
+
+
+def test_no_two_files_of_browser_tests_name_a_session_alike() -> None:
+    """Files share a platform: which of them share one, and in which order, is another each time."""
+    named: dict[str, set[str]] = {}
+    for path in BROWSER_TESTS.glob("test_*.py"):
+        for name in re.findall(r'\b(?:create|session)\(\s*"([a-z0-9-]+)"', path.read_text()):
+            named.setdefault(name, set()).add(path.name)
+    assert len(named) > 50
+    assert {name: files for name, files in named.items() if len(files) > 1} == {}

@@ -129,6 +129,19 @@ def test_a_killed_runner_is_replaced_three_times_in_ten_minutes() -> None:
     assert again.signal is Signal.RUNNER_GONE
 
 
+def test_a_launch_that_broke_off_is_tried_again_and_is_no_lost_runner() -> None:
+    one = session(Phase.CREATING, generation=1, fenced_generation=0, trail={})
+    closing = decided(one, Observed())
+    assert isinstance(closing, Close)
+    assert ended(one, closing.ending, NOON, Limits()) is None
+    assert decided(replace(one, fenced_generation=1), Observed()) == Launch()
+    placed = decided(one, Observed(placed=True))
+    assert isinstance(placed, Close)
+    report = ended(one, placed.ending, NOON, Limits())
+    assert report is not None
+    assert report.reason == "RunnerLost"
+
+
 def test_a_crash_fails_the_session_with_code_and_last_words() -> None:
     ending = Ending(code=3, reason="RunnerCrashed", last_line="boom")
     report = ended(session(Phase.RUNNING), ending, NOON, LIMITS)

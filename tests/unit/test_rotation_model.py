@@ -16,6 +16,7 @@ import pytest
 from ambient.contract.tokens import Digest, RotationState, Token, TokenRecord, digest, kid, kid_of
 from ambient.core.rotation import Report, Rules, Wish, first, step, unconfirmed
 
+pytestmark = pytest.mark.timeout(300)  # it thinks for some ten seconds, and longer in company
 TICK = timedelta(seconds=1)
 CACHE_TICKS = 1
 RULES = Rules(quiet=2 * TICK, confirm_within=timedelta(hours=1))

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +13,15 @@ from ag_ui.core.events import Event as AnyEvent
 from pydantic import TypeAdapter
 
 from ambient.contract.events import Event, FrameReader, Handover, Kind
-from ambient.runner.agents.base import Prompt
+from ambient.runner.agents.base import PlainAgent, Prompt
 from ambient.runner.blobs import BlobStore
-from ambient.runner.errors import InvalidRequest, NoActiveRun, RunActive, StorageUnavailable
+from ambient.runner.errors import (
+    InvalidRequest,
+    NoActiveRun,
+    RunActive,
+    RunnerError,
+    StorageUnavailable,
+)
 from ambient.runner.http import check
 from ambient.runner.journal import Journal
 from ambient.runner.order import RunOrder
@@ -29,7 +35,7 @@ CLOCK = SystemClock()
 SECRET = "correct-horse-battery"
 
 
-class ScriptedAgent:
+class ScriptedAgent(PlainAgent):
     """Says what the test tells it to; `waits` is set while it waits for ever."""
 
     framework = "scripted"
@@ -39,6 +45,10 @@ class ScriptedAgent:
         self._answer = answer
         self.prompts: list[Prompt] = []
         self.waits = asyncio.Event()
+        self.left: Event = {}
+
+    def leftover(self) -> Event:
+        return self.left
 
     def answer(self, prompt: Prompt) -> Events:
         self.prompts.append(prompt)
@@ -47,18 +57,6 @@ class ScriptedAgent:
     async def wait_for_ever(self) -> None:
         self.waits.set()
         await asyncio.Event().wait()
-
-    async def switch_model(self, model: str) -> None: ...
-
-    def tasks(self) -> Sequence[Event]:
-        return ()
-
-    async def stop_task(self, task: str) -> None: ...
-
-    async def task_output(self, task: str) -> Sequence[Any]:
-        return ()
-
-    async def close(self) -> None: ...
 
 
 @dataclass
@@ -184,6 +182,28 @@ async def test_a_message_that_was_said_before_is_not_said_again(tmp_path: Path) 
         await it.events(it.start("", messages=[one]))
         events = await it.events(it.start("", messages=[one, two]))
     assert [message["id"] for message in events[0]["input"]["messages"]] == ["u2"]
+
+
+async def test_what_a_run_took_is_told_also_where_it_did_not_end_by_itself(tmp_path: Path) -> None:
+    left = {"usage": [{"inputTokens": 7, "outputTokens": 1}], "metadata": {"costUSD": 0.5}}
+
+    async def answer(it: ScriptedAgent, prompt: Prompt) -> Events:
+        it.left = left
+        if prompt.messages[0]["content"] == "break":
+            raise RunnerError("It broke.")
+        await it.wait_for_ever()
+        yield {}
+
+    async with bench(tmp_path, answer) as it:
+        run = it.start("wait")
+        await it.agents[0].waits.wait()
+        it.runs.interrupt(run.id)
+        stopped = (await it.events(run))[-1]
+        broken = (await it.events(it.start("break")))[-1]
+    assert (stopped["type"], stopped["outcome"]) == ("RUN_FINISHED", {"type": "cancelled"})
+    assert (broken["type"], broken["message"]) == ("RUN_ERROR", "It broke.")
+    for event in (stopped, broken):
+        assert {name: event[name] for name in left} == left
 
 
 async def test_an_interrupt_closes_what_is_open_and_ends_as_cancelled(tmp_path: Path) -> None:

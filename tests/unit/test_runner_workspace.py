@@ -1,8 +1,11 @@
 """Paths from outside: whatever they are, nothing outside the workspace is read or touched."""
 
 import asyncio
+import ctypes
 import os
 import tempfile
+import threading
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +17,11 @@ from ambient.runner.errors import FileMissing, InvalidPath
 from ambient.runner.workspace import MAX_ENTRIES, Workspace
 
 NAMES = ["..", ".", "", "a", "in", "out", "loop", "deep", "f", "/", "\0", "é", "a/b", "\udcff"]
-PATHS = st.lists(st.sampled_from(NAMES), max_size=5).map("/".join)
+LONG = ["n" * 255, "n" * 256, "é" * 127, "\u202e", "~", "-rf", "CON", "a\nb", "\\..\\"]
+PATHS = st.lists(st.sampled_from([*NAMES, *LONG]) | st.text(max_size=6), max_size=5).map("/".join)
 SECRET = "secret"
+AT_FDCWD = -100
+EXCHANGE = 2
 
 
 def world(folder: Path) -> Workspace:
@@ -72,6 +78,55 @@ async def test_what_leads_out_is_an_invalid_path_to_every_operation(
         await files.read(path)
     with pytest.raises(InvalidPath):
         await files.write(f"{path}/x" if path == "out" else path, b"")
+
+
+async def test_a_folder_that_is_swapped_for_a_link_gains_nothing(tmp_path: Path) -> None:
+    files = world(tmp_path)
+    root, outside = tmp_path / "ws", tmp_path / "outside"
+    (root / "deep" / "f").write_text("inside")
+    link, over = root / "link", threading.Event()
+    link.symlink_to(outside)
+
+    def swap() -> None:
+        paths = (os.fsencode(root / "deep"), os.fsencode(link))
+        while not over.is_set():
+            ctypes.CDLL(None).renameat2(AT_FDCWD, paths[0], AT_FDCWD, paths[1], EXCHANGE)
+
+    swapper = threading.Thread(target=swap)
+    swapper.start()
+    refused = read = 0
+    try:
+        for number in range(400):
+            for act in (files.read("deep/f"), files.write(f"deep/{number % 3}", b"mine")):
+                try:
+                    assert (await act) in (b"inside", None)
+                    read += 1
+                except (InvalidPath, FileMissing):
+                    refused += 1
+    finally:
+        over.set()
+        swapper.join()
+    assert read > 0
+    assert refused > 0
+    assert [one.name for one in outside.iterdir()] == ["f"]
+    assert (outside / "f").read_text() == SECRET
+
+
+async def test_content_that_comes_in_pieces_replaces_a_file_when_all_is_there(
+    tmp_path: Path,
+) -> None:
+    files = world(tmp_path)
+    await files.write("deep/x", b"old")
+
+    async def half() -> AsyncIterator[bytes]:
+        yield b"ne"
+        assert await files.read("deep/x") == b"old"
+        raise ValueError
+
+    with pytest.raises(ValueError):  # noqa: PT011  of this test
+        await files.receive("deep/x", half())
+    assert os.listdir(tmp_path / "ws/deep") == ["x"]  # noqa: PTH208  names only
+    assert await files.read("deep/x") == b"old"
 
 
 async def test_a_link_inside_is_followed(tmp_path: Path) -> None:

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from ambient.core.errors import FileNotFound, InvalidPath
+from ambient.contract.span import Span
+from ambient.core.errors import FileNotFound, InvalidPath, RangeUnsatisfiable
 from ambient.engines.local.saved import content, entries
 
 
@@ -19,8 +20,10 @@ def root(tmp_path: Path) -> Path:
     return root
 
 
-def test_files_and_folders_are_read(root: Path) -> None:
-    assert content(root, "sub/a.txt") == b"inside"
+async def test_files_and_folders_are_read(root: Path) -> None:
+    found = content(root, "sub/a.txt")
+    assert b"".join([chunk async for chunk in found.chunks]) == b"inside"
+    found.close()
     assert [(one.path, one.size) for one in entries(root, "sub").items] == [("sub/a.txt", 6)]
     assert [one.name for one in entries(root, "").items] == ["file-link", "folder-link", "sub"]
 
@@ -32,6 +35,15 @@ def test_files_and_folders_are_read(root: Path) -> None:
 def test_nothing_else_is(root: Path, path: str) -> None:
     with pytest.raises(InvalidPath):
         content(root, path)
+
+
+async def test_a_range_is_read_alone(root: Path) -> None:
+    found = content(root, "sub/a.txt", Span(2, 3))
+    assert (found.size, found.start, found.end) == (6, 2, 4)
+    assert b"".join([chunk async for chunk in found.chunks]) == b"si"
+    found.close()
+    with pytest.raises(RangeUnsatisfiable):
+        content(root, "sub/a.txt", Span(6, None))
 
 
 def test_what_is_not_there_is_said(root: Path) -> None:

@@ -4,6 +4,7 @@ import pytest
 
 from ambient.server.selector import parse
 from ambient.server.settings import ServerSettings, SettingsInvalid, example, load
+from ambient.wiring.settings import load_server
 
 ROOT = Path(__file__).parents[2]
 
@@ -26,6 +27,11 @@ def test_the_command_line_wins_over_the_environment(monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("AMBIENT_PORT", "9000")
     assert load().port == 9000
     assert load({"port": 9001}).port == 9001
+
+
+def test_limits_hold_for_people_where_there_are_many() -> None:
+    assert load({}).limit_owner is False
+    assert load_server({"database_url": "postgresql://host/name"}).limit_owner is True
 
 
 def test_settings_explain_themselves() -> None:

@@ -37,6 +37,7 @@ EVERY_CONDITION = [
     "SecretsReady",
     "IntegrationSecretsReady",
     "S3Available",
+    "WorkspaceSaved",
     "PodCreated",
     "PodScheduled",
     "RunnerStarted",
@@ -53,6 +54,9 @@ EVERY_CONDITION = [
 ]
 QUESTION = {"id": "i1", "reason": "ask_user_question", "message": "Which colour?"}
 PERMISSION = {"id": "i2", "reason": "tool_permission", "message": "rm -r build"}
+
+LOST = {"runId": "r1", "code": "runner_lost", "message": "The runner was lost.\nSend it again."}
+LOST_SAID = "The last run failed: The runner was lost. Send it again."
 
 
 def session(phase: str, spec: dict[str, Any] | None = None, **status: Any) -> AgenticSession:
@@ -71,7 +75,7 @@ def session(phase: str, spec: dict[str, Any] | None = None, **status: Any) -> Ag
 
 
 def test_every_reason_and_condition_has_a_row_and_no_row_is_made_up() -> None:
-    assert sorted(REASONS) == sorted([*EVERY_REASON, "Restarting"])
+    assert sorted(REASONS) == sorted([*EVERY_REASON, "Restarting", "RunFailed"])
     assert sorted(CONDITIONS) == sorted(EVERY_CONDITION)
 
 
@@ -101,6 +105,8 @@ def test_a_row_says_a_sentence_and_a_next_step(row: Any) -> None:
         ("Creating", {"reason": "Starting", "message": "Cloning a (1 of 2)"}, Word.STARTING, "Clo"),
         ("Running", {"agentStatus": "working"}, Word.WORKING, "The agent works."),
         ("Running", {"agentStatus": "idle"}, Word.READY, "Ready for a message."),
+        ("Running", {"agentStatus": "idle", "lastFailure": LOST}, Word.READY, LOST_SAID),
+        ("Running", {"agentStatus": "working", "lastFailure": LOST}, Word.WORKING, "The agent w"),
         ("Stopping", {}, Word.STOPPING, "Saving files."),
         ("Stopped", {"reason": "UserStopped"}, Word.STOPPED, "Stopped by a user"),
         ("Completed", {"result": "line\nAll done."}, Word.DONE, "All done."),
@@ -117,6 +123,13 @@ def test_each_phase_has_its_word_and_sentence(
     assert found.steps
 
 
+def test_a_run_that_failed_leads_on_while_its_session_is_ready() -> None:
+    found = status_of(session("Running", agentStatus="idle", lastFailure={"runId": "r1"}))
+    assert (found.word, found.reason) == (Word.READY, "RunFailed")
+    assert found.sentence == "The last run failed."
+    assert [one.name for one in found.steps] == ["again", "send", "stop"]
+
+
 def test_a_question_and_a_permission_are_told_apart() -> None:
     asked: dict[str, Any] = {"agentStatus": "waiting_input"}
     found = status_of(session("Running", openInterrupts=[QUESTION], **asked))
@@ -124,6 +137,24 @@ def test_a_question_and_a_permission_are_told_apart() -> None:
     assert found.questions == (QUESTION,)
     found = status_of(session("Running", openInterrupts=[PERMISSION], **asked))
     assert found.sentence == "Wants to run: rm -r build"
+
+
+@pytest.mark.parametrize("phase", ["Creating", "Running"])
+def test_a_stop_is_said_as_soon_as_it_is_wished(phase: str) -> None:
+    asked = session(phase, {"desiredPhase": "Stopped"}, agentStatus="working")
+    assert status_of(asked).word == Word.STOPPING
+
+
+def test_a_session_whose_repository_is_being_cloned_starts_and_says_which() -> None:
+    repos = [
+        {"url": "https://git.test/a", "name": "a", "status": "Ready"},
+        {"url": "https://git.test/b", "name": "b", "status": "Cloning"},
+    ]
+    found = status_of(session("Running", agentStatus="idle", reconciledRepos=repos))
+    assert (found.word, found.sentence) == (Word.STARTING, "Cloning b (2 of 2).")
+    assert status_of(session("Running", agentStatus="working", reconciledRepos=repos)).word == (
+        Word.WORKING
+    )
 
 
 def test_a_stopped_session_names_its_open_question() -> None:

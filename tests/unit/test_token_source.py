@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from ambient.contract.tokens import Token
+from ambient.contract.tokens import Token, TokenRecord
 from ambient.core.errors import RunnerUnavailable, SessionNotFound, TokenUnavailable
 from ambient.core.memory import ManualClock, MemoryDatabase, MemorySessionStore, MemoryTokenStore
 from ambient.core.model import Project, Session, SessionId, UserId
@@ -18,10 +18,10 @@ class World:
     """A session, its record, and the source over both."""
 
     def __init__(self) -> None:
-        database = MemoryDatabase()
+        self.database = MemoryDatabase()
         self.clock = ManualClock()
-        self.sessions = MemorySessionStore(database)
-        self.tokens = MemoryTokenStore(database)
+        self.sessions = MemorySessionStore(self.database)
+        self.tokens = MemoryTokenStore(self.database)
         self.source = TokenSource(self.sessions, self.tokens, self.clock)
 
     async def create(self) -> None:
@@ -93,6 +93,33 @@ async def test_what_was_forgotten_is_read_afresh(world: World) -> None:
     new = await world.rotate()
     world.source.forget(S)
     assert (await world.source.snapshot(S))[2] == new
+
+
+class LateTokens(MemoryTokenStore):
+    """Knows what it once read, until it is told to forget, as a mirror does whose watch is late."""
+
+    def __init__(self, database: MemoryDatabase) -> None:
+        super().__init__(database)
+        self._known: dict[SessionId, TokenRecord | None] = {}
+
+    async def get_token(self, session: SessionId) -> TokenRecord | None:
+        if session not in self._known:
+            self._known[session] = await super().get_token(session)
+        return self._known[session]
+
+    def forget(self, session: SessionId) -> None:
+        self._known.pop(session, None)
+
+
+async def test_a_value_that_the_session_is_ahead_of_is_read_afresh(world: World) -> None:
+    late = LateTokens(world.database)
+    source = TokenSource(world.sessions, late, world.clock, cache_seconds=0, on_forget=late.forget)
+    old = await world.rotate()
+    assert (await source.snapshot(S))[2] == old
+    new = await world.rotate()
+    assert (await source.snapshot(S))[2] == old
+    await world.change(token_generation=2)
+    assert (await source.snapshot(S))[2] == new
 
 
 async def test_a_failure_is_not_kept(world: World) -> None:
