@@ -11,8 +11,8 @@ from typing import Any, Final
 from ambient.contract.events import JournalId
 from ambient.contract.resources import SessionSpec
 from ambient.core.lifecycle import Phase
+from ambient.core.lists import Query
 from ambient.core.model import Project, Session, SessionId, UserId, Wanted, session_id
-from ambient.core.ports import Query
 from ambient.storage import Database, SqlEventLog, SqlSessionStore
 from ambient.wiring.system import SystemClock
 from bench.row import Row, Verdict, bench, milliseconds, percentile, reached
