@@ -1,8 +1,10 @@
 """The operator as deploy/ installs it, with the rights that deploy/ gives it and no others."""
 
-from typing import Any
+from typing import Any, Final
 
 from support import kube
+
+BOUND: Final = {"ambient-operator-secrets", "ambient-server-secrets"}
 
 
 def session(project: str, name: str = "s", **spec: Any) -> dict[str, Any]:
@@ -23,15 +25,23 @@ def phase_is(project: str, phase: str, seconds: float = 60) -> dict[str, Any]:
     return kube.until(lambda: status(project), lambda one: one.get("phase") == phase, seconds)
 
 
+def roles_bound(project: str) -> set[str]:
+    found = kube.get("rolebindings", "-n", project)["items"]
+    return {one["roleRef"]["name"] for one in found}
+
+
+def left_of_it(project: str) -> list[str]:
+    """What a session leaves: its Secret, its Service, its Pod."""
+    found = kube.get("secrets,services,pods", "-n", project)["items"]
+    names = [one["metadata"]["name"] for one in found]
+    return [one for one in names if one.startswith(("session-s", "ambient-runner-token", "s-"))]
+
+
 def test_a_session_made_by_kubectl_runs_stops_and_goes(project: str) -> None:
     kube.apply([session(project)])
     running = phase_is(project, "Running")
     assert running["runnerGeneration"] == 1
-    bindings = kube.get("rolebindings", "-n", project)["items"]
-    assert {one["roleRef"]["name"] for one in bindings} == {
-        "ambient-operator-secrets",
-        "ambient-server-secrets",
-    }
+    kube.until(lambda: roles_bound(project), lambda found: found == BOUND)
     policy = kube.get("networkpolicy", "runner-allow-backend-only", "-n", project)
     assert policy["spec"]["ingress"][0]["from"]
     kube.kubectl("patch", "agenticsession", "s", "-n", project, "--type=merge",
@@ -39,9 +49,7 @@ def test_a_session_made_by_kubectl_runs_stops_and_goes(project: str) -> None:
     phase_is(project, "Stopped", 120)
     kube.until(lambda: kube.get("pods", "-n", project)["items"], lambda found: found == [])
     kube.kubectl("delete", "agenticsession", "s", "-n", project, seconds=90)
-    left = kube.get("secrets,services,pods", "-n", project)["items"]
-    names = [one["metadata"]["name"] for one in left]
-    assert [name for name in names if name.startswith(("session-s", "ambient-runner-token"))] == []
+    kube.until(lambda: left_of_it(project), lambda found: found == [])
 
 
 def test_kubectl_tells_what_a_session_does_and_why(project: str) -> None:

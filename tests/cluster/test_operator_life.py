@@ -17,6 +17,7 @@ from ambient.engines.kube.kind import ACCOUNT, EVENT, POD, SECRET, SERVICE, SESS
 from ambient.wiring.system import SystemClock
 from support import kube
 from support.real_operator import World, world
+from support.waiting import until
 
 DEMO: dict[str, Any] = {"environmentVariables": {"RUNNER_TYPE": "demo"}}
 
@@ -65,9 +66,14 @@ async def test_what_a_session_does_is_told_to_kubectl(here: World) -> None:
         table = kube.kubectl("get", "agenticsessions", "-n", here.namespace, "-o", "wide")
         assert table.splitlines()[0].split()[:3] == ["NAME", "PHASE", "REASON"]
         assert "Running" in table
-        events = (await here.client.list(EVENT, here.namespace))["items"]
-        mine = [one for one in events if one["involvedObject"]["kind"] == "AgenticSession"]
-        assert {one["reason"] for one in mine} >= {"Starting", "Running"}
+
+        async def told() -> set[str]:
+            events = (await here.client.list(EVENT, here.namespace))["items"]
+            mine = [one for one in events if one["involvedObject"]["kind"] == "AgenticSession"]
+            return {one["reason"] for one in mine}
+
+        # The status is written first; what is told of it follows.
+        await until(told, lambda reasons: reasons >= {"Starting", "Running"}, 10)
 
 
 async def test_the_old_annotation_stops_and_is_copied_into_the_spec(here: World) -> None:

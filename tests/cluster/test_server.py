@@ -85,7 +85,7 @@ async def test_a_session_runs_stops_drained_and_resumes_read_on_any_copy(field: 
     await phase(field, "s", Phase.STOPPED)
     status = await field.world.status("s")
     assert status["journalDrained"]["generation"] == 1
-    assert status["activity"]["runs"] == 1
+    await field.world.until(lambda one: one.get("activity", {}).get("runs") == 1)
     await first.services.sessions.start(field.id("s"))
     await phase(field, "s", Phase.RUNNING)
     body = {"messages": [{"id": "m2", "role": "user", "content": "say again"}]}
