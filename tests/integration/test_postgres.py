@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from functools import partial
@@ -23,6 +24,7 @@ from ambient.core.errors import (
 from ambient.core.lists import Query
 from ambient.core.memory import ManualClock
 from ambient.core.model import SessionId, UserId
+from ambient.core.service.history import span
 from ambient.storage import Database
 from ambient.storage.notices import MAX_PAYLOAD, payloads
 from ambient.storage.schema import METADATA
@@ -76,6 +78,47 @@ async def test_a_reader_on_one_copy_is_woken_by_what_another_stores(copies: list
                 await writer.log.append(S, J, number, texts(1))
                 await waits
             assert [row.seq for row in await reader.log.read(S, number - 1)] == [number]
+
+
+def store_elsewhere(url: str, first: int, events: list[bytes]) -> None:
+    """Another copy stores events and is gone. Until this returns nobody here hears of it."""
+
+    async def store() -> None:
+        async with await Database.open(url) as database:
+            await stored_in(database, ManualClock()).log.append(S, J, first, events)
+
+    with ThreadPoolExecutor(1) as other:
+        other.submit(asyncio.run, store()).result(timeout=20)
+
+
+async def test_a_log_does_not_end_for_a_copy_that_has_not_heard_of_more(
+    copies: list[Storage], postgres: Postgres
+) -> None:
+    log = copies[0].log
+    await log.append(S, J, 1, texts(3))
+    await log.wait(S, 0)
+    store_elsewhere(postgres.cleaned_url, 4, texts(2))
+    assert [row.seq for row in await log.read(S, 3)] == [4, 5]
+    assert await span(log, S, 0, 5) == await copies[1].log.read(S, 0)
+
+
+async def test_what_is_at_hand_of_a_log_is_let_go_when_nobody_waits_for_it(
+    postgres: Postgres,
+) -> None:
+    async with await Database.open(postgres.cleaned()) as database:
+        storage = stored_in(database, ManualClock())
+        await storage.project()
+        await storage.session()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(storage.log.wait(S, 0))
+            await storage.log.head(S)
+            await storage.log.append(S, J, 1, texts(3))
+        assert [row.seq for row in database.tails.read(S, 0, 9) or ()] == [1, 2, 3]
+
+        async def at_hand() -> object:
+            return database.tails.read(S, 0, 9)
+
+        await until(at_hand, lambda found: found is None)
 
 
 async def test_a_copy_hears_which_session_another_has_changed(

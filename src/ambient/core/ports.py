@@ -194,7 +194,9 @@ class EventLog(SessionLog, Protocol):
     async def read(self, session: SessionId, after: int, limit: int = 1000) -> Sequence[Stored]:
         """Return the events after `after`, oldest first, without gaps, at most `limit` of them.
 
-        after: the last seq the reader has; 0: none. Empty: the reader is at the end.
+        after: the last seq the reader has; 0: none. Fewer than `limit` may come though more are
+        there. Empty: the reader has all that was committed, by whomever, before it asked; who
+        follows a log asks `wait` first.
         """
         ...
 

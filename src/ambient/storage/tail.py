@@ -2,7 +2,8 @@
 
 Not a second broadcast path: what is kept are committed rows, as many as a reader a moment behind
 will ask for, and a reader whose cursor they do not cover reads the table. A thousand readers of one
-session so cost one read of the table, not a thousand.
+session so cost one read of the table, not a thousand. That a log ends somewhere is never said from
+here: another copy of the server may have gone on, and died before it told.
 """
 
 import asyncio
@@ -25,7 +26,8 @@ FALLBACK_SECONDS: Final = 0.8
 MAX_ROWS: Final = 1024
 MAX_BYTES: Final = 1 << 20
 MAX_IDLE: Final = 64
-"""Tails kept though nobody waits, so that a lone reader need not begin anew after each event."""
+"""Tails kept for a moment though nobody waits, so that a lone reader need not begin anew after each
+event."""
 
 Ends = list[tuple[int, int]]
 Reading = Callable[[Callable[[Connection], Ends]], "asyncio.Future[Ends]"]
@@ -46,9 +48,7 @@ class Tail:
         self._bytes = 0
 
     def read(self, after: int, limit: int) -> Sequence[Stored] | None:
-        """What `EventLog.read` would answer, or None: ask the table."""
-        if after >= self.known >= 0:
-            return []
+        """Rows that `EventLog.read` may answer with, at least one; None: ask the table."""
         rows = self._rows
         if not rows or not rows[0].seq <= after + 1 <= rows[-1].seq:
             return None
@@ -92,7 +92,7 @@ class Tails:
         self._closed = False
 
     def read(self, session: SessionId, after: int, limit: int) -> Sequence[Stored] | None:
-        """Committed rows, if they are at hand; None: ask the table."""
+        """Committed rows, at least one, if they are at hand; None: ask the table."""
         tail = self._tails.get(session)
         return None if tail is None else tail.read(after, limit)
 
@@ -120,7 +120,7 @@ class Tails:
         """EventLog.wait."""
         tail = self._enter(session)
         try:
-            if tail.known < 0:
+            if not tail.key:
                 ends = await self._reading(lambda conn: _end(conn, session))
                 if not ends:  # removed between the two reads
                     raise SessionNotFound(session)
@@ -159,14 +159,21 @@ class Tails:
             del self._tails[oldest]
 
     def _rearm(self) -> None:
-        waited_for = any(tail.waiters for tail in self._tails.values())
+        """Look again in a moment; where nobody waits nobody looks, and then nothing is kept: a
+        notice that was lost would never be made up for."""
         self._timer = None
-        if waited_for and not self._closed:
+        if self._closed:
+            return
+        if any(tail.waiters for tail in self._tails.values()):
             self._timer = asyncio.get_running_loop().call_later(FALLBACK_SECONDS, self._look)
+            return
+        for session in self._idle:
+            del self._tails[session]
+        self._idle.clear()
 
     def _look(self) -> None:
-        tails = {tail.key: one for one, tail in self._tails.items() if tail.key and tail.waiters}
-        if self._closed or not tails:
+        tails = {tail.key: one for one, tail in self._tails.items() if tail.key}
+        if self._closed or not any(self._tails[one].waiters for one in tails.values()):
             self._rearm()
             return
         ends = self._reading(lambda conn: _ends(conn, list(tails)))

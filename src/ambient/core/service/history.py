@@ -3,7 +3,7 @@
 from typing import Final
 
 from ambient.core.fold import Fold, fold
-from ambient.core.model import SessionId
+from ambient.core.model import SessionId, Stored
 from ambient.core.ports import EventLog
 
 SNAPSHOT_AFTER: Final = 2000
@@ -23,6 +23,15 @@ async def conversation(log: EventLog, session: SessionId, *, until: int | None =
             break
     if until is None and found.seq - base >= SNAPSHOT_AFTER:
         await log.put_snapshot(session, found.seq, found.to_bytes())
+    return found
+
+
+async def span(log: EventLog, session: SessionId, after: int, upto: int) -> list[Stored]:
+    """The events after `after` up to seq `upto`, all that there are."""
+    found: list[Stored] = []
+    while after < upto and (events := await log.read(session, after, upto - after)):
+        found += events
+        after = events[-1].seq
     return found
 
 

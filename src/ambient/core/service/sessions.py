@@ -39,6 +39,7 @@ from ambient.core.model import (
 from ambient.core.ports import Clock, EventLog, NewId, SessionStore, Wake
 from ambient.core.service import checks
 from ambient.core.service.drafts import Drafts
+from ambient.core.service.history import span
 from ambient.core.service.runners import Runners
 from ambient.core.service.staging import Staging, told_of
 
@@ -398,7 +399,7 @@ class Sessions:
         if run.status is not RunStatus.FINISHED or run.first_seq is None:
             return None
         after = max(run.first_seq - 1, (run.last_seq or run.first_seq) - RESULT_EVENTS)
-        events = await self._log.read(listed.session.id, after, RESULT_EVENTS)
+        events = await span(self._log, listed.session.id, after, after + RESULT_EVENTS)
         return _last_text([decode(one.data) for one in events if _is_text(one.data)])
 
     async def change(

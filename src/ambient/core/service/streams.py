@@ -26,7 +26,7 @@ from ambient.contract.events import (
 from ambient.core.fold import finished_messages, prelude, still_open
 from ambient.core.model import Run, RunId, RunStatus, SessionId, Stored
 from ambient.core.ports import EventLog
-from ambient.core.service.history import conversation
+from ambient.core.service.history import conversation, span
 from ambient.core.transcript import markdown
 
 BATCH: Final = 500
@@ -101,7 +101,7 @@ class Streams:
             return 0
         while upto > 0:
             after = max(0, upto - BATCH)
-            for one in reversed(await self._log.read(session, after, upto - after)):
+            for one in reversed(await span(self._log, session, after, upto)):
                 messages -= kind_of(one.data) in _BEGINS
                 if messages == 0:
                     return one.seq - 1
@@ -178,7 +178,7 @@ class Streams:
             if events:
                 after = events[-1].seq
                 yield _framed(events)
-            elif not await self._more(session, after):
+            while not await self._more(session, after):
                 yield KEEP_ALIVE
 
     async def _more(self, session: SessionId, after: int) -> bool:
@@ -205,11 +205,9 @@ class Streams:
 
     async def _run_events(self, session: SessionId, run: RunId, after: int) -> AsyncIterator[bytes]:
         while True:
-            events = await self._log.read(session, after, BATCH)
-            if not events:
-                if not await self._more(session, after):
+            while not (events := await self._log.read(session, after, BATCH)):
+                while not await self._more(session, after):
                     yield KEEP_ALIVE
-                continue
             after = events[-1].seq
             last = _end_of(events, run)
             shown = [
