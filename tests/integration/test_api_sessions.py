@@ -122,14 +122,17 @@ async def test_the_first_reply_is_repeated_for_an_idempotency_key() -> None:
     problem(await world.owner.post(ALL, {}, **{"Idempotency-Key": "a b"}), 400, "invalid_parameter")
 
 
-async def test_an_idempotency_key_outlives_a_restart() -> None:
+@pytest.mark.parametrize("named", [{}, {"name": "mine"}])
+async def test_an_idempotency_key_outlives_a_restart(named: dict[str, str]) -> None:
     world = ApiWorld()
     await world.project()
-    first = await world.owner.post(ALL, {}, **{"Idempotency-Key": "k-1"})
+    first = await world.owner.post(ALL, named, **{"Idempotency-Key": "k-1"})
     world.owner.app = world.rebuilt()
-    again = await world.owner.post(ALL, {}, **{"Idempotency-Key": "k-1"})
-    assert again.json()["name"] == first.json()["name"]
+    again = await world.owner.post(ALL, named, **{"Idempotency-Key": "k-1"})
+    assert (again.status, again.json()["uid"]) == (201, first.json()["uid"])
     assert (await world.owner.get(ALL)).json()["totalCount"] == 1
+    taken = {"name": first.json()["name"]}
+    problem(await world.owner.post(ALL, taken, **{"Idempotency-Key": "k-2"}), 409, "already_exists")
 
 
 async def test_an_export_holds_every_event() -> None:

@@ -57,6 +57,9 @@ OPERATOR_VERSION: Final = "ambient-code.io/operator-version"
 """On the Lease: of which version the operator is that holds it."""
 CREATE_ID: Final = "ambient-code.io/create-id"
 """A random id that the server gave an object at its making, to find its owner's row by."""
+ASKED_BY: Final = "ambient-code.io/asked-by"
+"""Digest of the Idempotency-Key, its caller and project, with which a named session was made: who
+repeats that create because the reply was lost made it. Not reserved; a copy has none."""
 TOKEN_SYNC: Final = "ambient-code.io/token-sync"
 PARENT_SESSION: Final = "vteam.ambient-code/parent-session-id"
 RESERVED_ANNOTATIONS: Final = frozenset(

@@ -10,7 +10,7 @@ from fastapi import Query as Param
 from fastapi import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
-from ambient.contract.names import BRANCH_PREFIX
+from ambient.contract.names import ASKED_BY, BRANCH_PREFIX
 from ambient.contract.resources import AgenticSession
 from ambient.core.errors import AlreadyExists, AttachmentGone, SessionNotFound
 from ambient.core.lists import Listed
@@ -126,17 +126,20 @@ class SessionRoutes:
     async def _create_once(
         self, caller: Principal, project: str, draft: Draft, key: str
     ) -> Created:
-        """A generated name follows from the key, so a repetition cannot make a second session,
-        also when a restart in between has forgotten the first reply."""
-        if draft.name is not None:
-            return await self._sessions.create(caller, project, draft)
-        name = f"session-{hashlib.sha256(key.encode()).hexdigest()[:32]}"
+        """The session bears the key, and a generated name follows from it, so a repetition cannot
+        make a second one and is no conflict either, also when a restart in between has forgotten
+        the first reply, or another copy of the server gave it."""
+        digest = hashlib.sha256(key.encode()).hexdigest()[:32]
+        name = draft.name or f"session-{digest}"
+        marks = {**draft.annotations, ASKED_BY: digest}
         try:
-            return await self._sessions.create(caller, project, replace(draft, name=name))
+            marked = replace(draft, name=name, annotations=marks)
+            return await self._sessions.create(caller, project, marked)
         except (AlreadyExists, AttachmentGone):
             with suppress(SessionNotFound):  # the first time it was made, and took its files
-                made = await self._sessions.get(session_id(project, name))
-                return Created(session=made.session)
+                made = (await self._sessions.get(session_id(project, name))).session
+                if draft.name is None or made.annotations.get(ASKED_BY) == digest:
+                    return Created(session=made)
             raise
 
     async def get(self, project: ProjectName, session: SessionName) -> Response:
