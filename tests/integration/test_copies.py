@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -14,6 +15,8 @@ from ambient.core.errors import LeaseLost
 from ambient.core.lifecycle import Phase
 from ambient.core.memory import ManualClock
 from ambient.core.model import RunId, SessionId, Wanted
+from ambient.storage import Database, SqlEventLog, SqlLeases
+from ambient.wiring.system import SystemClock
 from support.copies import LIFE, Copy, WorkingRunner, accept, copy_of
 from support.postgres import Postgres
 from support.storage import Storage, stored_in
@@ -168,17 +171,27 @@ async def test_a_copy_that_ends_in_good_order_is_not_missed(field: Field) -> Non
     await field.finished(session, 1)
 
 
-async def test_who_has_lost_a_lease_writes_nothing_as_its_holder(field: Field) -> None:
-    session = await field.session("s")
-    holder = await field.held(session)
-    other = next(one for one in field.copies if one is not holder)
-    await field.storage.lapse(LIFE + 1)
-    await other.leases.claim([session])
-    await field.storage.log.enqueue(session, field.storage.prompt("r"))
-    with pytest.raises(LeaseLost):
-        await holder.fenced.say(session, [{"type": "CUSTOM", "name": "n"}])
-    with pytest.raises(LeaseLost):
-        await holder.fenced.hand_over(session, RunId("r"), 1)
+async def test_who_has_lost_a_lease_writes_nothing_as_its_holder(postgres: Postgres) -> None:
+    """Without the copies' loops, which would claim it in between."""
+    clock, life = SystemClock(), timedelta(minutes=5)
+    said = [{"type": "CUSTOM", "name": "n"}]
+    async with await Database.open(postgres.cleaned()) as database:
+        storage = stored_in(database, ManualClock())
+        await storage.project()
+        session = (await storage.session()).id
+        await storage.log.enqueue(session, storage.prompt("r"))
+        first, second = (SqlLeases(database, clock, name, life) for name in ("one", "two"))
+        fenced = SqlEventLog(database, clock, first.fence)
+        assert session in await first.claim([session])
+        await fenced.say(session, said)
+        await storage.lapse(life.total_seconds() + 1)
+        assert session in await second.claim([session])
+        before = await storage.all(session)
+        with pytest.raises(LeaseLost):
+            await fenced.say(session, said)
+        with pytest.raises(LeaseLost):
+            await fenced.hand_over(session, RunId("r"), 1)
+        assert await storage.all(session) == before
 
 
 async def test_only_a_holder_says_that_a_runner_was_lost_once_it_is_fenced(field: Field) -> None:

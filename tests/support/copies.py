@@ -104,7 +104,6 @@ class Copy:
     holding: Holding
     reconciler: Reconciler
     leases: Mortal
-    fenced: SqlEventLog
     stack: AsyncExitStack = field(default_factory=AsyncExitStack)
 
     async def stop(self) -> None:
@@ -154,7 +153,7 @@ async def copy_of(url: str, name: str) -> Copy:
     reconciler.add("handover", Held(Handing(ports, lambda _session: True), holding))
     reconciler.add("parting", Held(Parting(store, log, holding), holding))
     database.listen(holding.heard)
-    made = Copy(database, store, log, holding, reconciler, leases, fenced, stack)
+    made = Copy(database, store, log, holding, reconciler, leases, stack)
     await stack.enter_async_context(_running(reconciler, tailer, holding))
     return made
 
