@@ -42,7 +42,7 @@ def terminated(code: int, reason: str = "Error", message: str = "") -> dict[str,
 @pytest.mark.parametrize(
     ("status", "reason", "step"),
     [
-        ({"phase": "Pending"}, "Starting", "The runner waits for a node."),
+        ({"phase": "Pending"}, "", "The runner waits for a node."),
         (
             {
                 "phase": "Pending",
@@ -58,7 +58,7 @@ def terminated(code: int, reason: str = "Error", message: str = "") -> dict[str,
             "Unschedulable",
             "No node has room for the runner: 0/1 nodes are available: 1 Insufficient memory.",
         ),
-        (waiting("ContainerCreating"), "Starting", "The node prepares the runner's Pod."),
+        (waiting("ContainerCreating"), "", "The node prepares the runner's Pod."),
         (
             waiting("ImagePullBackOff", 'Back-off pulling image "registry/runner:1"'),
             "ImagePullFailed",

@@ -129,6 +129,18 @@ def test_a_killed_runner_is_replaced_three_times_in_ten_minutes() -> None:
     assert again.signal is Signal.RUNNER_GONE
 
 
+@pytest.mark.parametrize("reason", ["RunnerLost", "RunnerUnreachable", "Restarting"])
+def test_why_a_runner_is_replaced_is_said_until_the_next_one_is_there(reason: str) -> None:
+    why = "The Pod was deleted. A new one starts, 1 of 3."
+    again = session(Phase.CREATING, reason=reason, message=why)
+    assert decided(again, STARTING) == Wait(until=again.deadline, step=why, reason=reason)
+    trouble = replace(STARTING, step="No node has room.", reason="Unschedulable")
+    worse = Wait(until=again.deadline, step="No node has room.", reason="Unschedulable")
+    assert decided(again, trouble) == worse
+    since = replace(again, reason=worse.reason, message=worse.step)
+    assert decided(since, STARTING) == Wait(until=again.deadline, step="Cloning shop-api")
+
+
 def test_a_launch_that_broke_off_is_tried_again_and_is_no_lost_runner() -> None:
     one = session(Phase.CREATING, generation=1, fenced_generation=0, trail={})
     closing = decided(one, Observed())

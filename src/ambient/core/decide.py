@@ -97,6 +97,9 @@ SIGTERM: Final = 15
 TERMINATED: Final = 128 + SIGTERM
 RESTARTABLE: Final = frozenset({"RunnerLost", "RunnerUnreachable"})
 """Ends that are no fault of the agent or its task: another runner is started."""
+AGAIN: Final = RESTARTABLE | {"Restarting"}
+"""Why there is a start that nobody asked for. It stands until the session runs again, or until the
+start itself has something worth saying: people look seconds later."""
 
 
 def decide(session: Session, seen: Observed, head: Head, now: datetime, limits: Limits) -> Action:
@@ -228,6 +231,8 @@ def _creating(session: Session, seen: Observed, now: datetime, limits: Limits) -
         return Stop(limits.stop_grace)
     if seen.ready:
         return Greet()
+    if not seen.reason and session.reason in AGAIN:
+        return Wait(until=session.deadline, step=session.message, reason=session.reason)
     step = seen.step or "The runner starts"
     return Wait(until=session.deadline, step=step, reason=seen.reason or "Starting")
 

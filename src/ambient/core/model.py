@@ -420,8 +420,8 @@ class Observed:
 
     placed: something of a launch is there, alive or not. alive: its process (Pod) runs. ready: it
     has said that it listens, at `endpoint`. generation: which incarnation was seen. step: what a
-    starting one waits for, in words; reason: the same as one of api.md 5.1's. ending: when not
-    alive, how it ended.
+    starting one waits for, in words; reason: the same as one of api.md 5.1's, empty for a step of
+    any start. ending: when not alive, how it ended.
     """
 
     placed: bool = False

@@ -152,7 +152,7 @@ def _node_lost(pod: Pod) -> Ending:
 
 
 def _waits(status: Mapping[str, Any], state: Mapping[str, Any]) -> tuple[str, str]:
-    """Step and reason."""
+    """Step and reason; none for a step of any start."""
     scheduled = _condition(status, "PodScheduled")
     if scheduled.get("status") == "False":
         words = "No node has room for the runner"
@@ -168,8 +168,8 @@ def _waits(status: Mapping[str, Any], state: Mapping[str, Any]) -> tuple[str, st
     if reason in ("CreateContainerConfigError", "CreateContainerError", "RunContainerError"):
         return _sentence("The node cannot make the runner's container", said), STARTING
     if not scheduled:
-        return "The runner waits for a node.", STARTING
-    return "The node prepares the runner's Pod.", STARTING
+        return "The runner waits for a node.", ""
+    return "The node prepares the runner's Pod.", ""
 
 
 def _pull(container: Mapping[str, Any], waits: Mapping[str, Any]) -> str:
