@@ -81,11 +81,11 @@ class Launcher:
         async with self._opening:
             if self.is_open:
                 return
-            found = await asyncio.to_thread(_connect, self._socket)
+            found = await _connected(self._socket)
             if found is None:
                 loop = asyncio.get_running_loop()
                 await loop.run_in_executor(self._slow, self._start_server)
-                found = await asyncio.to_thread(_connect, self._socket)
+                found = await _connected(self._socket)
             if found is None:
                 raise EngineBusy("The process that starts runners cannot be started.")
             loop = asyncio.get_running_loop()
@@ -244,6 +244,24 @@ class _Line(asyncio.Protocol):
         """Close the connection."""
         if self._transport is not None:
             self._transport.close()
+
+
+async def _connected(path: Path) -> socket.socket | None:
+    """An open connection; None: nobody listens. Who is cancelled meanwhile leaves none behind."""
+    connecting = asyncio.get_running_loop().run_in_executor(None, _connect, path)
+    try:
+        return await asyncio.shield(connecting)
+    except asyncio.CancelledError:
+        connecting.add_done_callback(_let_go)
+        raise
+
+
+def _let_go(connected: "asyncio.Future[socket.socket | None]") -> None:
+    if connected.cancelled() or connected.exception() is not None:
+        return
+    line = connected.result()
+    if line is not None:
+        line.close()
 
 
 def _connect(path: Path) -> socket.socket | None:
