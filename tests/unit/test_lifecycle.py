@@ -129,6 +129,26 @@ def test_a_killed_runner_is_replaced_three_times_in_ten_minutes() -> None:
     assert again.signal is Signal.RUNNER_GONE
 
 
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("ValueError: no such agent.", " Last line of its log: ValueError: no such agent."),
+        ("INFO:     Started server process [7]", ""),
+        ("2026-11-29 10:46:41,404 INFO Uvicorn running on http://127.0.0.1:1", ""),
+        ("2026-11-29 10:46:41 [info     ] serving", ""),
+        ("2026-11-29 10:46:41,404 ERROR out of files", "2026-11-29 10:46:41,404 ERROR out of"),
+        ("", ""),
+    ],
+)
+def test_the_last_line_of_a_log_is_said_where_it_may_explain_the_end(line: str, said: str) -> None:
+    ending = Ending(signal=9, reason="RunnerLost", last_line=line)
+    report = ended(session(Phase.RUNNING), ending, NOON, LIMITS)
+    assert report is not None
+    assert said in report.message
+    assert ("Last line" in report.message) == bool(said)
+    assert report.message.endswith(". A new one starts, 1 of 3.")
+
+
 @pytest.mark.parametrize("reason", ["RunnerLost", "RunnerUnreachable", "Restarting"])
 def test_why_a_runner_is_replaced_is_said_until_the_next_one_is_there(reason: str) -> None:
     why = "The Pod was deleted. A new one starts, 1 of 3."

@@ -5,6 +5,7 @@ carries out the answer. Nothing here waits, reads a clock or remembers: it looks
 at what changed, so a crash between any two steps costs nothing.
 """
 
+import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -97,6 +98,8 @@ SIGTERM: Final = 15
 TERMINATED: Final = 128 + SIGTERM
 RESTARTABLE: Final = frozenset({"RunnerLost", "RunnerUnreachable"})
 """Ends that are no fault of the agent or its task: another runner is started."""
+_ROUTINE: Final = re.compile(r"(\d{4}-\d\d-\d\d[T ]\S+\s+)?\[?(debug|info)\b", re.IGNORECASE)
+"""A line of a log that a healthy runner writes too, so it explains no end."""
 AGAIN: Final = RESTARTABLE | {"Restarting"}
 """Why there is a start that nobody asked for. It stands until the session runs again, or until the
 start itself has something worth saying: people look seconds later."""
@@ -281,7 +284,8 @@ def _told_to_end(ending: Ending) -> bool:
 
 
 def _why(ending: Ending) -> str:
-    last = f" Last line of its log: {ending.last_line}" if ending.last_line else ""
+    line = "" if _ROUTINE.match(ending.last_line) else ending.last_line.rstrip(".")
+    last = f" Last line of its log: {line}." if line else ""
     if ending.why:
         return f"{ending.why}{last}"
     if ending.reason == "OutOfMemory":
